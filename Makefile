@@ -1,0 +1,174 @@
+# `make bench` measures this machine, `make test` proves that it can be believed, `make help` lists
+# the rest. Nothing is built outside build/ and only `deps` uses the network.
+
+MAKEFLAGS += --no-builtin-rules
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+
+HOST := $(shell uname -m)
+ARCH ?= $(HOST)
+ifneq ($(ARCH),$(HOST))
+  CROSS := $(ARCH)-linux-gnu-
+  RUN   ?= qemu-$(ARCH)-static
+endif
+ifeq ($(origin CC),default)
+  CC := $(CROSS)gcc
+endif
+
+# SANITIZE=address,undefined and other compilers get a folder of their own.
+SANITIZE ?=
+comma    := ,
+BUILD    ?= build/$(ARCH)-$(notdir $(CC))$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+            -Wcast-qual -Wundef -Wvla $(if $(CI),-Werror)
+CFLAGS   ?= -O2 -g
+override CFLAGS += -std=gnu11 -D_GNU_SOURCE -pthread -fno-math-errno -ffp-contract=off $(WARNINGS) \
+            -I. -I$(BUILD) -MMD -MP $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all)
+LDFLAGS  += -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE))
+LDLIBS   += -lhwloc -ljansson -lm
+
+# ---- what there is: the file tree is the registry ------------------------------------------------
+
+REFERENCE := $(wildcard reference/*.c)
+HARNESS   := $(filter-out harness/main.c,$(wildcard harness/*.c harness/*/*.c))
+MAIN      := harness/main.c
+TESTS     := $(wildcard tests/*.c)
+
+# Each kernels/<backend>/backend.mk appends to BACKENDS and says, for its backend b:
+#   b_ARCH      the architecture it is for; empty: any
+#   b_CFLAGS    flags for kernel files; for a variant v: b_v_CFLAGS
+#   b_VARIANTS  ISAs that each kernel file is compiled for; empty: one, the backend's own
+#   b_LDLIBS    libraries; b_ABSENT  why it is left out of this build; empty: it is not
+BACKENDS :=
+include $(sort $(wildcard kernels/*/backend.mk))
+left_out = $(or $($(1)_ABSENT),$(if $(filter-out $(ARCH),$($(1)_ARCH)),built for $($(1)_ARCH) only; this is $(ARCH)))
+PRESENT  := $(foreach b,$(BACKENDS),$(if $(call left_out,$(b)),,$(b)))
+LDLIBS   += $(foreach b,$(PRESENT),$($(b)_LDLIBS))
+
+kernel_files = $(sort $(wildcard kernels/$(1)/*_$(1).c kernels/$(1)/*_$(1)_*.c))
+stems        = $(basename $(notdir $(call kernel_files,$(1))))
+names        = $(if $($(1)_VARIANTS),$(foreach v,$($(1)_VARIANTS),$(addsuffix _$(v),$(call stems,$(1)))),$(call stems,$(1)))
+object       = $(patsubst %.c,$(BUILD)/%.o,$(1))
+
+KERNEL_OBJECTS := $(foreach b,$(PRESENT),$(patsubst %,$(BUILD)/kernels/$(b)/%.o,$(call names,$(b))))
+BACKEND_OTHER  := $(foreach b,$(PRESENT),$(filter-out $(call kernel_files,$(b)),$(wildcard kernels/$(b)/*.c)))
+KERNELS_OTHER  := $(wildcard kernels/*.c)
+
+LIBRARY := $(call object,$(REFERENCE) $(KERNELS_OTHER) $(BACKEND_OTHER) $(HARNESS)) $(KERNEL_OBJECTS)
+EKTM    := $(BUILD)/ektm
+
+# ---- targets --------------------------------------------------------------------------------------
+
+.PHONY: all deps deps-run deps-test bench test check check-emulated format format-check lint clean help FORCE
+
+all: $(EKTM) ## build build/<arch>-<compiler>/ektm
+
+bench: deps-run ## measure this machine: every layer, backend, batch and thread count (ARGS=--quick)
+	@$(MAKE) --no-print-directory DEPS=no all
+	$(EKTM) bench $(ARGS)
+
+test: deps-test ## prove it: unit tests, every kernel against the reference, planted bugs
+	@$(MAKE) --no-print-directory DEPS=no all $(BUILD)/tests/ektm-tests
+	EKTM=$(EKTM) $(BUILD)/tests/ektm-tests $(or $(ARGS),-j2 --timeout 240)
+
+check: all ## every kernel against the reference; ARCH=aarch64 cross-builds and emulates
+	$(RUN) $(EKTM) check $(ARGS)
+
+check-emulated: all ## check on emulated old CPUs: no instruction leaks out of its backend
+	tests/emulated.sh $(EKTM)
+
+# ---- building ------------------------------------------------------------------------------------
+
+$(EKTM): $(call object,$(MAIN)) $(LIBRARY)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/tests/ektm-tests: $(call object,$(TESTS)) $(LIBRARY)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcriterion
+
+# The reference defines what an op means: one operation after the other, as written.
+SCALAR := -fno-tree-vectorize -fno-tree-slp-vectorize
+$(call object,$(REFERENCE)): override CFLAGS += $(SCALAR)
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -c -o $@ $<
+
+# Only kernel files get ISA flags, so one binary runs on any CPU of its architecture.
+define kernel_rule
+$(BUILD)/kernels/$(1)/%_$(1).o: kernels/$(1)/%_$(1).c
+	@mkdir -p $$(@D)
+	$$(CC) $$(CFLAGS) $$($(1)_CFLAGS) -c -o $$@ $$<
+endef
+define variant_rule
+$(BUILD)/kernels/$(1)/%_$(1)_$(2).o: kernels/$(1)/%_$(1).c
+	@mkdir -p $$(@D)
+	$$(CC) $$(CFLAGS) $$($(1)_$(2)_CFLAGS) -DKERNEL=$$*_$(1)_$(2) -DKERNEL_ISA=$$($(1)_$(2)_ISA) -c -o $$@ $$<
+endef
+$(foreach b,$(PRESENT),$(if $($(b)_VARIANTS),\
+    $(foreach v,$($(b)_VARIANTS),$(eval $(call variant_rule,$(b),$(v)))),\
+    $(eval $(call kernel_rule,$(b)))))
+
+# Generated files are replaced only when they change.
+$(BUILD)/kernels.def: FORCE
+	@mkdir -p $(@D)
+	@{ $(foreach b,$(BACKENDS),$(if $(call left_out,$(b)),\
+	       echo 'ABSENT($(b), "$(call left_out,$(b))")';,\
+	       echo 'BACKEND($(b))'; $(foreach k,$(call names,$(b)),echo 'KERNEL($(k))';))) } > $@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+# What a recorded figure was made with.
+$(BUILD)/build.h: FORCE
+	@mkdir -p $(@D)
+	@{ echo '#define BUILD_COMMIT "$(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)"'; \
+	   echo '#define BUILD_COMPILER "$(shell $(CC) --version | head -n 1)"'; \
+	   echo '#define BUILD_CFLAGS "$(filter -O% -f% -march=%,$(CFLAGS))"'; } > $@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+$(BUILD)/kernels/table.o: $(BUILD)/kernels.def
+$(call object,$(HARNESS) $(MAIN) $(TESTS) $(BACKEND_OTHER)): | $(BUILD)/build.h
+$(call object,$(TESTS)): | $(BUILD)/build.h
+
+-include $(patsubst %.o,%.d,$(LIBRARY) $(call object,$(MAIN) $(TESTS)))
+
+# ---- what must be installed ----------------------------------------------------------------------
+
+PACKAGES_RUN  := libhwloc-dev libjansson-dev
+PACKAGES_TEST := $(PACKAGES_RUN) libcriterion-dev python3
+PACKAGES_LINT := clang clang-format clang-tidy
+ifeq ($(HOST),x86_64)
+  PACKAGES_EMULATION := qemu-user-static gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
+                        libhwloc-dev:arm64 libjansson-dev:arm64
+else
+  PACKAGES_EMULATION := qemu-user-static
+endif
+DEPS ?= yes
+
+deps: ## install everything that any target needs (Debian; root or sudo)
+	@DEPS=$(DEPS) tests/install.sh $(PACKAGES_TEST) $(PACKAGES_EMULATION) $(PACKAGES_LINT)
+
+deps-run:
+	@DEPS=$(DEPS) tests/install.sh $(PACKAGES_RUN)
+
+deps-test:
+	@DEPS=$(DEPS) tests/install.sh $(PACKAGES_TEST)
+
+# ---- keeping house -------------------------------------------------------------------------------
+
+SOURCES := $(wildcard reference/*.[ch] kernels/*.[ch] kernels/*/*.[ch] harness/*.[ch] harness/*/*.[ch] tests/*.[ch])
+
+format: ## rewrite every source in the one style
+	clang-format -i $(SOURCES)
+
+format-check:
+	clang-format --dry-run -Werror $(SOURCES)
+
+lint: all ## clang's static analyser over the sources
+	clang-tidy --quiet --warnings-as-errors='*' $(REFERENCE) $(KERNELS_OTHER) $(HARNESS) $(MAIN) -- \
+	    -std=gnu11 -D_GNU_SOURCE -I. -I$(BUILD)
+
+clean: ## remove build/
+	rm -rf build
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))

@@ -1,0 +1,20 @@
+# Plain C at each ISA's level. Fast-math lets the compiler vectorise sums and exp; infinities and
+# NaN keep their meaning.
+BACKENDS       += compiler
+compiler_FLAGS := -O3 -ffast-math -fno-finite-math-only
+
+ifeq ($(ARCH),x86_64)
+  compiler_VARIANTS := avx2 avx512
+else
+  compiler_VARIANTS := neon
+endif
+compiler_avx2_CFLAGS   := $(compiler_FLAGS) -march=x86-64-v3
+compiler_avx2_ISA      := ISA_AVX2
+compiler_avx512_CFLAGS := $(compiler_FLAGS) -march=x86-64-v4 -mprefer-vector-width=512
+compiler_avx512_ISA    := ISA_AVX512
+compiler_neon_CFLAGS   := $(compiler_FLAGS) -march=armv8-a
+compiler_neon_ISA      := ISA_NEON
+# glibc's vector exp, which fast-math calls
+ifeq ($(ARCH),x86_64)
+  compiler_LDLIBS := -lmvec
+endif

@@ -1,0 +1,64 @@
+/* A way to compute an op (kernel) and whose way it is (backend). One table, `kernels`, holds them
+ * all; everything above walks it.
+ *
+ * A kernel is named op_dtype_backend[_variant]; so are its file and its descriptor. */
+#ifndef EKTM_KERNELS_KERNEL_H
+#define EKTM_KERNELS_KERNEL_H
+
+#include "kernels/cpu.h"
+#include "reference/op.h"
+
+struct backend {
+    const char *name;
+    const char *about;
+
+    /* Whether it can run on this machine. If not, writes why into `reason`. */
+    bool (*usable)(char *reason, size_t size);
+
+    /* Version of the library behind it, or of the compiler. */
+    const char *(*version)(void);
+};
+
+struct kernel {
+    const char *name;
+    const struct op *op;
+    enum dtype dtype;
+    const struct backend *backend;
+    enum isa isa; /* the level it is compiled for: compared with `compiler` at the same one */
+
+    /* Computes the call. Outputs are overwritten, never read; results of a row do not depend on the
+     * other rows or on how many there are. Allocates nothing and calls nothing that may fail.
+     * Operands are aligned to their element only; sizes may be any, BATCH included. */
+    void (*run)(const struct call *call);
+
+    /* Makes of the weights in `call` (BATCH is meaningless) what `run` expects in `call.prepared`;
+     * the weights may not change afterwards. NULL: out of memory. Both absent where `run` needs no
+     * preparation. */
+    void *(*prepare)(const struct call *call);
+    void (*release)(void *prepared);
+
+    const char *about; /* one line: tile, bound */
+};
+
+/* Ended by NULL. The scalar reference's kernels are first. */
+extern const struct kernel *const kernels[];
+
+/* Ended by NULL, in the order of the kernels. */
+extern const struct backend *const backends[];
+
+/* Whether `kernel` can run here: its backend is usable and the CPU has its ISA. If not, writes why
+ * into `reason`. */
+bool kernel_usable(const struct kernel *kernel, char *reason, size_t size);
+
+/* The kernel of that name, or NULL. */
+const struct kernel *kernel_find(const char *name);
+
+/* The honest baseline: the `compiler` kernel of the same op, dtype and
+ * ISA, or NULL. */
+const struct kernel *kernel_baseline(const struct kernel *kernel);
+
+/* Prepares `call` in place: sets `call->prepared`. False: out of memory. */
+bool kernel_prepare(const struct kernel *kernel, struct call *call);
+void kernel_release(const struct kernel *kernel, struct call *call);
+
+#endif

@@ -1,0 +1,98 @@
+/* What a layer means: its operands, its formula as a scalar loop, its work, and how far a faster
+ * implementation may stray from it.
+ *
+ * This folder defines; it knows nothing of speed. Everything above it (kernels, harness, tests)
+ * walks the table `ops`. */
+#ifndef EKTM_REFERENCE_OP_H
+#define EKTM_REFERENCE_OP_H
+
+#include "reference/dims.h"
+#include "reference/dtype.h"
+
+enum { OPERANDS_MAX = 8, OPERAND_AXES = 3 };
+
+enum role { ROLE_IN, ROLE_WEIGHT, ROLE_OUT };
+
+/* One operand of an op. `bags` is the only one with a fence: BATCH x FIELDS offsets and one more,
+ * the end of the last bag. */
+struct operand {
+    const char *name;
+    enum role role;
+    bool index;                   /* i32 indices instead of numbers of the kernel's dtype */
+    bool optional;                /* may be absent (data == NULL) where an option says so */
+    enum axis axes[OPERAND_AXES]; /* outermost first, ended by AXIS_NONE or by the array's end */
+    size_t fence;                 /* elements behind the last one */
+};
+
+enum activation { ACTIVATION_NONE, ACTIVATION_RELU };
+enum pooling { POOLING_SUM, POOLING_MEAN };
+enum similarity { SIMILARITY_SAMPLE, SIMILARITY_TASK };
+
+/* What shapes do not say. Each op reads the options it knows. */
+struct options {
+    enum activation activation; /* dense */
+    enum pooling pooling;       /* embedding */
+    enum similarity similarity; /* router */
+    float tau;                  /* router: softmax temperature, > 0 */
+};
+
+/* One use of an op: sizes, options and memory. `tensor` is indexed by the op's own operand names
+ * (operands.h). `prepared` is what the kernel's `prepare` made of the weights, or NULL. */
+struct call {
+    struct dims dims;
+    struct options options;
+    struct tensor tensor[OPERANDS_MAX];
+    const void *prepared;
+};
+
+struct op {
+    const char *name;
+    const char *formula;
+    bool probe; /* measures the machine; no layer of EKTM */
+    size_t operands;
+    struct operand operand[OPERANDS_MAX];
+
+    /* The scalar loop. Accumulates in double, rounds once when it stores. */
+    void (*reference)(const struct call *call);
+
+    /* Stores, in place of each output (which must be f64), the largest error allowed to a kernel
+     * whose arithmetic has this unit roundoff. */
+    void (*bound)(const struct call *call, double roundoff);
+
+    /* Floating-point operations of one call: a multiply-add counts two, exp and division one. */
+    double (*flops)(const struct call *call);
+
+    /* Bytes that one call must move: each operand once, or what a gather really reads.
+     * NULL: the sum over the operands. */
+    double (*bytes)(const struct call *call);
+};
+
+/* Every op, in the order of ops.def, ended by NULL. */
+extern const struct op *const ops[];
+
+/* The op of that name, or NULL. */
+const struct op *op_find(const char *name);
+
+/* Elements from an operand's first to its last one, gaps of `ld` and the fence included. */
+size_t operand_span(const struct operand *operand, const struct dims *dims, size_t ld);
+
+/* Contiguous elements behind the first axis: the smallest `ld`. 1 for a vector. */
+size_t operand_row(const struct operand *operand, const struct dims *dims);
+
+/* Extent of the first axis. */
+size_t operand_rows(const struct operand *operand, const struct dims *dims);
+
+/* Bytes of one call by the op's own count or by its operands. */
+double op_bytes(const struct op *op, const struct call *call);
+
+/* The part of `call` that computes `count` rows of the batch from row `first`: the same weights,
+ * each operand that starts with BATCH moved. Rows are independent in every layer, so any split
+ * gives the same bits. */
+struct call call_rows(const struct op *op, const struct call *call, size_t first, size_t count);
+
+/* Error allowed to a sum of `terms` products, relative to the sum of their magnitudes: the
+ * probabilistic bound c*sqrt(n)*u of Higham and Mary (SIAM J. Sci. Comput. 41(5), 2019), c = 4,
+ * with room for a few single roundings. Far below the share of one term, so a dropped one fails. */
+double accumulation_error(size_t terms, double roundoff);
+
+#endif

@@ -1,0 +1,88 @@
+/* The operands of each op, by name: indices into `struct call.tensor` and `struct op.operand`.
+ * Brackets give the axes, outermost first; numbers are of the kernel's dtype unless said. */
+#ifndef EKTM_REFERENCE_OPERANDS_H
+#define EKTM_REFERENCE_OPERANDS_H
+
+/* x[b,f] = sum of table[first[f] + id] over the ids of bag (b,f); mean instead of sum as an option;
+ * zeros for an empty bag. EKTM.md, layer 1. The tables of all fields are stacked in one. */
+enum {
+    EMBEDDING_IDS,   /* i32 [IDS]: row within the field's own table, 0 <= id < its rows       */
+    EMBEDDING_BAGS,  /* i32 [BATCH, FIELDS] + 1: bag q = b*FIELDS+f holds ids[bags[q] .. bags[q+1])
+                      */
+    EMBEDDING_FIRST, /* i32 [FIELDS]: the stacked row where each field's table begins          */
+    EMBEDDING_TABLE, /* [ROWS, WIDTH]                                                           */
+    EMBEDDING_X      /* out [BATCH, FIELDS, WIDTH]                                              */
+};
+
+/* y = activation(W x + b). EKTM.md, layers 2 to 4. */
+enum {
+    DENSE_X, /* [BATCH, IN]      */
+    DENSE_W, /* [OUT, IN]        */
+    DENSE_B, /* [OUT]            */
+    DENSE_Y  /* out [BATCH, OUT] */
+};
+
+/* F_i = (f_0 + sum_j softmax_j(cos_ij / tau) f_j) / (T+1), i, j = 1 .. T, where cos_ij compares f_i
+ * and f_j of the row (mode sample) or u_i and u_j (mode task). EKTM.md, layer 5. */
+enum {
+    ROUTER_F0, /* [BATCH, WIDTH]: the CTR tower                                      */
+    ROUTER_F,  /* [BATCH, TASKS, WIDTH]: the CVR towers                              */
+    ROUTER_U,  /* [TASKS, WIDTH]: task vectors; absent (data == NULL) in mode sample */
+    ROUTER_Y   /* out [BATCH, TASKS, WIDTH]                                          */
+};
+enum {
+    TASKS_MAX = 64
+}; /* the most CVR tasks a model may have: kernels keep a row's scores on the stack */
+
+/* m = ReLU(A F + a). EKTM.md, layer 6. */
+enum {
+    TRANSMITTER_F,    /* [BATCH, WIDTH]     */
+    TRANSMITTER_A,    /* [WIDTH, WIDTH]: [out, in] */
+    TRANSMITTER_BIAS, /* [WIDTH]            */
+    TRANSMITTER_M     /* out [BATCH, WIDTH] */
+};
+
+/* g = sigmoid(G_f f + G_m m + c), z = f + g m. EKTM.md, layer 7: G = [G_f G_m], so both halves are
+ * views of one [d, 2d] matrix with ld = 2d. */
+enum {
+    ENHANCED_F,  /* [BATCH, WIDTH]     */
+    ENHANCED_M,  /* [BATCH, WIDTH]     */
+    ENHANCED_GF, /* [WIDTH, WIDTH]: [out, in] */
+    ENHANCED_GM, /* [WIDTH, WIDTH]: [out, in] */
+    ENHANCED_C,  /* [WIDTH]            */
+    ENHANCED_Z   /* out [BATCH, WIDTH] */
+};
+
+/* p = sigmoid(w ReLU(U x + u) + v). EKTM.md, layer 8. The output has one column, so its ld steps
+ * through the predictions of all tasks. */
+enum {
+    HEAD_X,     /* [BATCH, WIDTH]  */
+    HEAD_U,     /* [HIDDEN, WIDTH] */
+    HEAD_UBIAS, /* [HIDDEN]        */
+    HEAD_W,     /* [HIDDEN]        */
+    HEAD_V,     /* one number      */
+    HEAD_P      /* out [BATCH]     */
+};
+
+/* y = x, then STEPS times y = y a + b: the floating-point peak. */
+enum {
+    FMA_X, /* [WIDTH]     */
+    FMA_A, /* one number  */
+    FMA_B, /* one number  */
+    FMA_Y  /* out [WIDTH] */
+};
+
+/* Sequential memory: OUT = 1 reads (y = sum of x), IN = 1 writes (y[i] = x[0]), IN = OUT copies. */
+enum {
+    STREAM_X, /* [IN]      */
+    STREAM_Y  /* out [OUT] */
+};
+
+/* y = sum over k of table[ids[k]]: random rows, read and added up. */
+enum {
+    GATHER_IDS,   /* i32 [IDS]     */
+    GATHER_TABLE, /* [ROWS, WIDTH] */
+    GATHER_Y      /* out [WIDTH]   */
+};
+
+#endif
