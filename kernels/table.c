@@ -75,7 +75,7 @@ const struct kernel *const kernels[] = {
 
 const struct backend *const backends[] = {
     &reference_backend,
-#define BACKEND(name)        &name##_backend,
+#define BACKEND(name) &name##_backend,
 #define KERNEL(name)
 #define ABSENT(name, reason) &name##_backend,
 #include "kernels.def"

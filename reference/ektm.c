@@ -253,11 +253,20 @@ struct call ektm_call(const struct ektm *model, const struct ektm_memory *memory
     for (size_t i = 0; i < l->op->operands; i++) {
         const struct ektm_binding *b = &l->binding[i];
         switch (b->source) {
-        case SOURCE_NONE: break;
-        case SOURCE_BUFFER: call.tensor[i] = column_of(&memory->buffer[b->index], b->column); break;
-        case SOURCE_WEIGHT: call.tensor[i] = column_of(&memory->weight[b->index], b->column); break;
-        case SOURCE_TABLE: call.tensor[i] = memory->table; break;
-        case SOURCE_FIRST: call.tensor[i] = memory->first; break;
+        case SOURCE_NONE:
+            break;
+        case SOURCE_BUFFER:
+            call.tensor[i] = column_of(&memory->buffer[b->index], b->column);
+            break;
+        case SOURCE_WEIGHT:
+            call.tensor[i] = column_of(&memory->weight[b->index], b->column);
+            break;
+        case SOURCE_TABLE:
+            call.tensor[i] = memory->table;
+            break;
+        case SOURCE_FIRST:
+            call.tensor[i] = memory->first;
+            break;
         }
         if (b->source == SOURCE_WEIGHT && l->op->operand[i].axes[0] != AXIS_NONE &&
             l->op->operand[i].axes[1] == AXIS_NONE)

@@ -10,15 +10,15 @@ enum { FIELDS_MAX = 1024, BOTTOM_MAX = 8 };
 
 /* The sizes and options of a model. Symbols as in EKTM.md. */
 struct ektm_config {
-    size_t fields;                /* F, 1 .. FIELDS_MAX                          */
-    size_t rows[FIELDS_MAX];      /* V of each field's table; their sum < 2^31   */
-    size_t width;                 /* E                                           */
-    size_t dense;                 /* D, may be 0                                 */
-    size_t bottoms;               /* bottom layers, 1 .. BOTTOM_MAX              */
-    size_t bottom[BOTTOM_MAX];    /* width of each                               */
-    size_t rep;                   /* d                                           */
-    size_t tasks;                 /* T, 1 .. TASKS_MAX                           */
-    size_t hidden;                /* H                                           */
+    size_t fields;             /* F, 1 .. FIELDS_MAX                          */
+    size_t rows[FIELDS_MAX];   /* V of each field's table; their sum < 2^31   */
+    size_t width;              /* E                                           */
+    size_t dense;              /* D, may be 0                                 */
+    size_t bottoms;            /* bottom layers, 1 .. BOTTOM_MAX              */
+    size_t bottom[BOTTOM_MAX]; /* width of each                               */
+    size_t rep;                /* d                                           */
+    size_t tasks;              /* T, 1 .. TASKS_MAX                           */
+    size_t hidden;             /* H                                           */
     enum pooling pooling;
     enum similarity similarity;
     float tau;
@@ -40,16 +40,16 @@ const struct ektm_preset *ektm_preset_find(const char *name);
 /* Where activations live. Each buffer is [rows of the batch, width], contiguous, but IDS (flat) and
  * BAGS (rows * F + 1). */
 enum ektm_buffer {
-    BUFFER_IDS,     /* i32, every bag's ids, in the order of the bags             */
-    BUFFER_BAGS,    /* i32, where each bag begins                                 */
-    BUFFER_DENSE,   /* D: dense features                                          */
-    BUFFER_X,       /* F*E, and E more where D > 0: [x_1 .. x_F, x_D]             */
-    BUFFER_TOWERS,  /* (T+1)*d: [f_0 .. f_T]                                      */
-    BUFFER_ROUTED,  /* T*d: [F_1 .. F_T]                                          */
-    BUFFER_M,       /* T*d: [m_1 .. m_T]                                          */
-    BUFFER_Z,       /* T*d: [z_1 .. z_T]                                          */
-    BUFFER_P,       /* T+1: [p_0 .. p_T]                                          */
-    BUFFER_BOTTOM,  /* and BOTTOM_MAX - 1 more: h after each bottom layer         */
+    BUFFER_IDS,    /* i32, every bag's ids, in the order of the bags             */
+    BUFFER_BAGS,   /* i32, where each bag begins                                 */
+    BUFFER_DENSE,  /* D: dense features                                          */
+    BUFFER_X,      /* F*E, and E more where D > 0: [x_1 .. x_F, x_D]             */
+    BUFFER_TOWERS, /* (T+1)*d: [f_0 .. f_T]                                      */
+    BUFFER_ROUTED, /* T*d: [F_1 .. F_T]                                          */
+    BUFFER_M,      /* T*d: [m_1 .. m_T]                                          */
+    BUFFER_Z,      /* T*d: [z_1 .. z_T]                                          */
+    BUFFER_P,      /* T+1: [p_0 .. p_T]                                          */
+    BUFFER_BOTTOM, /* and BOTTOM_MAX - 1 more: h after each bottom layer         */
     BUFFERS = BUFFER_BOTTOM + BOTTOM_MAX
 };
 
@@ -74,9 +74,9 @@ struct ektm_binding {
 
 /* One layer: an op, its sizes (BATCH and IDS left 0) and where its operands are. */
 struct ektm_layer {
-    char name[16];  /* "embedding", "projection", "bottom.0", "tower", "router", ...        */
-    bool per_task;  /* the same name and sizes once for each task                            */
-    size_t task;    /* of a per-task layer                                                   */
+    char name[16]; /* "embedding", "projection", "bottom.0", "tower", "router", ...        */
+    bool per_task; /* the same name and sizes once for each task                            */
+    size_t task;   /* of a per-task layer                                                   */
     const struct op *op;
     struct dims dims;
     struct options options;
@@ -88,7 +88,8 @@ struct ektm {
     size_t weights, layers;
     struct ektm_weight *weight; /* the F embedding tables first */
     struct ektm_layer *layer;   /* in the order of computation  */
-    size_t buffer_width[BUFFERS]; /* elements of a row; 0: not used. IDS is 0: its rows are ragged */
+    size_t
+        buffer_width[BUFFERS]; /* elements of a row; 0: not used. IDS is 0: its rows are ragged */
 };
 
 /* Derives the table. False: out of memory. */

@@ -1,0 +1,198 @@
+#include "harness/arguments.h"
+
+#include "harness/fault.h"
+#include "reference/ektm.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEY = 0x100 }; /* of option o: KEY + o; none has a short form */
+
+static const struct argp_option all[OPTIONS] = {
+    [OPTION_OP] = {"op", KEY + OPTION_OP, "OP,...", 0, "Only these ops", 0},
+    [OPTION_DTYPE] = {"dtype", KEY + OPTION_DTYPE, "TYPE,...", 0, "Only these number formats", 0},
+    [OPTION_BACKEND] = {"backend", KEY + OPTION_BACKEND, "NAME,...", 0, "Only these backends", 0},
+    [OPTION_KERNEL] = {"kernel", KEY + OPTION_KERNEL, "NAME,...", 0, "Only these kernels", 0},
+    [OPTION_PRESET] = {"preset", KEY + OPTION_PRESET, "NAME,...", 0,
+                       "Model sizes: tiny, aliccp, aliexpress, industrial", 0},
+    [OPTION_BATCH] = {"batch", KEY + OPTION_BATCH, "N,...", 0, "Rows of a batch", 0},
+    [OPTION_THREADS] = {"threads", KEY + OPTION_THREADS, "N,...", 0, "Thread counts", 0},
+    [OPTION_PLACEMENT] = {"placement", KEY + OPTION_PLACEMENT, "NAME,...", 0,
+                          "compact (fill one L3 first) or spread (across L3s first)", 0},
+    [OPTION_IDS] = {"ids", KEY + OPTION_IDS, "LAW", 0,
+                    "Ids of the inputs: zipf:EXPONENT, uniform, or a CSV file of rows", 0},
+    [OPTION_SEED] = {"seed", KEY + OPTION_SEED, "N", 0, "Seed of every random number (1)", 0},
+    [OPTION_MODEL] = {"model", KEY + OPTION_MODEL, "FILE", 0, "Weights, a .safetensors file", 0},
+    [OPTION_INPUT] = {"input", KEY + OPTION_INPUT, "FILE", 0, "Rows, a CSV file", 0},
+    [OPTION_OUT] = {"out", KEY + OPTION_OUT, "PATH", 0, "Where to write", 0},
+    [OPTION_TOPOLOGY] = {"topology", KEY + OPTION_TOPOLOGY, "TEXT", 0,
+                         "A synthetic machine, such as \"pack:2 l3:4 core:8 pu:2\"", 0},
+    [OPTION_QUICK] = {"quick", KEY + OPTION_QUICK, NULL, 0, "A first answer within a minute", 0},
+    [OPTION_FULL] = {"full", KEY + OPTION_FULL, NULL, 0, "Everything, however long it takes", 0},
+};
+
+typedef bool exists(const char *name);
+
+static bool op_exists(const char *name) { return op_find(name) != NULL; }
+static bool kernel_exists(const char *name) { return kernel_find(name) != NULL; }
+static bool preset_exists(const char *name) { return ektm_preset_find(name) != NULL; }
+
+static bool dtype_exists(const char *name)
+{
+    for (const struct kernel *const *k = kernels; *k; k++)
+        if (strcmp(dtype_name((*k)->dtype), name) == 0)
+            return true;
+    return false;
+}
+
+static bool backend_exists(const char *name)
+{
+    for (const struct backend *const *b = backends; *b; b++)
+        if (strcmp((*b)->name, name) == 0)
+            return true;
+    return false;
+}
+
+static bool placement_exists(const char *name)
+{
+    return strcmp(name, "compact") == 0 || strcmp(name, "spread") == 0;
+}
+
+/* Cuts `text` at its commas, in place. */
+static bool parse_names(struct names *names, char *text, exists *known, const char *where,
+                        struct fault *fault)
+{
+    names->count = 0;
+    for (char *rest = text, *name; (name = strsep(&rest, ","));) {
+        if (!known(name))
+            return fault_caller(fault, "--%s: '%s' is not known; `ektm list` shows what is", where,
+                                name);
+        if (names->count == OPTION_LIST_MAX)
+            return fault_caller(fault, "--%s: more than %d names", where, OPTION_LIST_MAX);
+        names->name[names->count++] = name;
+    }
+    return true;
+}
+
+static bool parse_number(uint64_t *number, const char *text, uint64_t low, uint64_t high,
+                         const char *where, struct fault *fault)
+{
+    char *end;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || errno || value < low || value > high)
+        return fault_caller(fault, "--%s: '%s' is not a whole number from %llu to %llu", where,
+                            text, (unsigned long long)low, (unsigned long long)high);
+    *number = value;
+    return true;
+}
+
+static bool parse_sizes(struct sizes *sizes, char *text, size_t high, const char *where,
+                        struct fault *fault)
+{
+    sizes->count = 0;
+    for (char *rest = text, *word; (word = strsep(&rest, ","));) {
+        uint64_t size;
+        if (!parse_number(&size, word, 1, high, where, fault))
+            return false;
+        if (sizes->count == OPTION_LIST_MAX)
+            return fault_caller(fault, "--%s: more than %d numbers", where, OPTION_LIST_MAX);
+        sizes->size[sizes->count++] = size;
+    }
+    return true;
+}
+
+static bool parse_text(const char **to, const char *text, const char *where, struct fault *fault)
+{
+    *to = text;
+    return *text ? true : fault_caller(fault, "--%s: the argument is empty", where);
+}
+
+static bool set(struct arguments *o, enum command_option option, char *arg, struct fault *fault)
+{
+    const char *name = all[option].name;
+    switch (option) {
+    case OPTION_OP:
+        return parse_names(&o->op, arg, op_exists, name, fault);
+    case OPTION_DTYPE:
+        return parse_names(&o->dtype, arg, dtype_exists, name, fault);
+    case OPTION_BACKEND:
+        return parse_names(&o->backend, arg, backend_exists, name, fault);
+    case OPTION_KERNEL:
+        return parse_names(&o->kernel, arg, kernel_exists, name, fault);
+    case OPTION_PRESET:
+        return parse_names(&o->preset, arg, preset_exists, name, fault);
+    case OPTION_PLACEMENT:
+        return parse_names(&o->placement, arg, placement_exists, name, fault);
+    case OPTION_BATCH:
+        return parse_sizes(&o->batch, arg, BATCH_MAX, name, fault);
+    case OPTION_THREADS:
+        return parse_sizes(&o->threads, arg, THREADS_MAX, name, fault);
+    case OPTION_SEED:
+        return parse_number(&o->seed, arg, 0, UINT64_MAX, name, fault);
+    case OPTION_IDS:
+        return parse_text(&o->ids, arg, name, fault);
+    case OPTION_MODEL:
+        return parse_text(&o->model, arg, name, fault);
+    case OPTION_INPUT:
+        return parse_text(&o->input, arg, name, fault);
+    case OPTION_OUT:
+        return parse_text(&o->out, arg, name, fault);
+    case OPTION_TOPOLOGY:
+        return parse_text(&o->topology, arg, name, fault);
+    case OPTION_QUICK:
+        o->quick = true;
+        break;
+    case OPTION_FULL:
+        o->full = true;
+        break;
+    case OPTIONS:
+        break;
+    }
+    return o->quick && o->full ? fault_caller(fault, "--quick and --full exclude each other")
+                               : true;
+}
+
+static error_t parser(int key, char *arg, struct argp_state *state)
+{
+    struct arguments *arguments = state->input;
+    struct fault fault;
+    if (key == ARGP_KEY_ARG)
+        argp_failure(state, STATUS_CALLER, 0, "'%s' is no option, and nothing else is taken", arg);
+    if (key < KEY || key >= KEY + OPTIONS)
+        return ARGP_ERR_UNKNOWN;
+    if (!set(arguments, (enum command_option)(key - KEY), arg, &fault))
+        argp_failure(state, fault.status, 0, "%s", fault.text);
+    return 0;
+}
+
+void arguments_parse(struct arguments *arguments, unsigned accepted, const char *about, int argc,
+                     char **argv)
+{
+    struct argp_option taken[OPTIONS + 1] = {{0}};
+    size_t count = 0;
+    for (unsigned o = 0; o < OPTIONS; o++)
+        if (accepted & TAKES(o))
+            taken[count++] = all[o];
+    struct argp argp = {.options = taken, .parser = parser, .doc = about};
+    *arguments = (struct arguments){.seed = 1};
+    argp_parse(&argp, argc, argv, 0, NULL, arguments);
+}
+
+bool names_admit(const struct names *names, const char *name)
+{
+    for (size_t i = 0; i < names->count; i++)
+        if (strcmp(names->name[i], name) == 0)
+            return true;
+    return names->count == 0;
+}
+
+bool arguments_admit(const struct arguments *arguments, const struct kernel *kernel)
+{
+    return names_admit(&arguments->op, kernel->op->name) &&
+           names_admit(&arguments->dtype, dtype_name(kernel->dtype)) &&
+           names_admit(&arguments->backend, kernel->backend->name) &&
+           names_admit(&arguments->kernel, kernel->name);
+}

@@ -1,0 +1,65 @@
+/* The command line: every option of every command is listed, parsed and checked here, once. */
+#ifndef EKTM_HARNESS_ARGUMENTS_H
+#define EKTM_HARNESS_ARGUMENTS_H
+
+#include "kernels/kernel.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum command_option {
+    OPTION_OP,
+    OPTION_DTYPE,
+    OPTION_BACKEND,
+    OPTION_KERNEL,
+    OPTION_PRESET,
+    OPTION_BATCH,
+    OPTION_THREADS,
+    OPTION_PLACEMENT,
+    OPTION_IDS,
+    OPTION_SEED,
+    OPTION_MODEL,
+    OPTION_INPUT,
+    OPTION_OUT,
+    OPTION_TOPOLOGY,
+    OPTION_QUICK,
+    OPTION_FULL,
+    OPTIONS
+};
+
+/* A command takes the OR of the options it accepts. */
+#define TAKES(option) (1u << (option))
+
+enum { OPTION_LIST_MAX = 64, BATCH_MAX = 1 << 20, THREADS_MAX = 4096 };
+
+struct names {
+    size_t count; /* 0: the option was not given */
+    const char *name[OPTION_LIST_MAX];
+};
+
+struct sizes {
+    size_t count;
+    size_t size[OPTION_LIST_MAX];
+};
+
+/* What the caller asked for. Lists hold names that exist; text is the caller's. */
+struct arguments {
+    struct names op, dtype, backend, kernel, preset, placement;
+    struct sizes batch, threads;
+    const char *ids, *model, *input, *out, *topology; /* NULL: not given */
+    uint64_t seed;                                    /* 1 unless given  */
+    bool quick, full;
+};
+
+/* Parses the arguments of a command that takes the options in `accepted`. A mistake is one sentence
+ * on stderr and exit 2; --help prints and exits 0. */
+void arguments_parse(struct arguments *arguments, unsigned accepted, const char *about, int argc,
+                     char **argv);
+
+/* Whether `name` is in the list or the option was not given. */
+bool names_admit(const struct names *names, const char *name);
+
+/* Whether --op, --dtype, --backend and --kernel admit the kernel. */
+bool arguments_admit(const struct arguments *arguments, const struct kernel *kernel);
+
+#endif

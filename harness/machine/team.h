@@ -1,0 +1,36 @@
+/* Threads that stay: pinned where a placement says, waiting in a spin for the next piece of work,
+ * so that handing it out costs a cache line and no system call. */
+#ifndef EKTM_HARNESS_MACHINE_TEAM_H
+#define EKTM_HARNESS_MACHINE_TEAM_H
+
+#include "harness/machine/topology.h"
+
+struct team;
+
+/* Does member `member`'s part (0 .. members-1) of some work. */
+typedef void team_work(void *argument, size_t member, size_t members);
+
+/* Starts a team of `members`: the caller is member 0, and is pinned like the others. More members
+ * than usable processors share them in turn (`team_oversubscribed`). A team that could not be
+ * pinned still works (`team_pinned`). NULL: out of threads or memory. */
+struct team *team_start(const struct topology *topology, enum placement placement, size_t members,
+                        struct fault *fault);
+
+/* Runs `work` on every member and returns when all are done. What the caller wrote before is seen
+ * by the members, what they wrote is seen by the caller afterwards. */
+void team_run(struct team *team, team_work *work, void *argument);
+
+/* Ends the threads and gives the caller its old affinity back. */
+void team_stop(struct team *team);
+
+size_t team_members(const struct team *team);
+bool team_pinned(const struct team *team);
+bool team_oversubscribed(const struct team *team);
+
+/* The rows [first, first + count) of `rows` that belong to `member`: as even as can be. */
+struct share {
+    size_t first, count;
+};
+struct share share_of(size_t rows, size_t member, size_t members);
+
+#endif

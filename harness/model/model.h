@@ -1,0 +1,33 @@
+/* A model in memory: its table of layers and its weights. */
+#ifndef EKTM_HARNESS_MODEL_MODEL_H
+#define EKTM_HARNESS_MODEL_MODEL_H
+
+#include "harness/fault.h"
+#include "harness/machine/memory.h"
+#include "reference/ektm.h"
+
+struct model {
+    struct ektm ektm;
+    struct tensor *weight; /* [rows, columns], f32, in the order of ektm.weight; tables are views */
+    struct tensor table;   /* every embedding table, stacked                                     */
+    struct tensor first;   /* i32 [F]                                                            */
+    void *block;           /* what holds them                                                    */
+    size_t block_bytes, table_bytes;
+};
+
+/* Random weights (He-uniform, small biases), a function of config and seed alone. Tables are
+ * interleaved over the NUMA nodes of `topology`. */
+bool model_random(struct model *model, const struct ektm_config *config, uint64_t seed,
+                  const struct topology *topology, struct fault *fault);
+
+/* Reads a safetensors file (EKTM.md, "Weights on disk"). Every size is read off the shapes and
+ * checked against the others; every weight must be finite. */
+bool model_load(struct model *model, const char *path, const struct topology *topology,
+                struct fault *fault);
+
+/* Writes one, atomically: a file of that name is replaced when the new one is whole. */
+bool model_save(const struct model *model, const char *path, struct fault *fault);
+
+void model_free(struct model *model);
+
+#endif
