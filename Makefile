@@ -168,14 +168,15 @@ deps-test:
 SOURCES := $(wildcard reference/*.[ch] kernels/*.[ch] kernels/*/*.[ch] harness/*.[ch] harness/*/*.[ch] tests/*.[ch])
 
 format: ## rewrite every source in the one style
-	clang-format -i $(SOURCES)
+	@clang-format -i $(SOURCES)
 
 format-check:
-	clang-format --dry-run -Werror $(SOURCES)
+	@clang-format --dry-run -Werror $(SOURCES)
 
 lint: all ## clang's static analyser over the sources
-	clang-tidy --quiet --warnings-as-errors='*' $(REFERENCE) $(KERNELS_OTHER) $(HARNESS) $(MAIN) -- \
-	    -std=gnu11 -D_GNU_SOURCE -I. -I$(BUILD)
+	@printf '%s\n' $(REFERENCE) $(KERNELS_OTHER) $(HARNESS) $(MAIN) | \
+	    xargs -P $(shell nproc) -n 4 sh -c 'clang-tidy --quiet --warnings-as-errors="*" "$$@" -- \
+	        -std=gnu11 -D_GNU_SOURCE -I. -I$(BUILD) 2>/dev/null' lint
 
 clean: ## remove build/
 	rm -rf build
