@@ -23,7 +23,7 @@ rule reference 'reference/[a-z_]+\.(h|def)'
 rule kernels '(reference|kernels)/[a-z0-9_]+\.(h|def)|kernels\.def|build\.h'
 for backend in kernels/*/; do
     backend=${backend%/}
-    rule "$backend" "reference/[a-z_]+\.h|kernels/[a-z_]+\.h|$backend/[a-z0-9_]+\.h|build\.h"
+    rule "$backend" "reference/[a-z_]+\.(h|def)|kernels/[a-z_]+\.h|$backend/[a-z0-9_]+\.h|build\.h"
 done
 below="reference/[a-z_]+\.h|kernels/[a-z_]+\.h|$ground"
 rule harness/machine "$below|harness/machine/[a-z_]+\.h"
