@@ -34,10 +34,10 @@ static void run(const struct call *call)
         size_t count = width - i < LANES ? width - i : LANES;
         float lane[LANES] = {0};
         for (size_t l = 0; l < count; l++)
-            lane[l] = x[(i + l) * t[FMA_X].ld];
+            lane[l] = x[i + l];
         advance(lane, a, b, call->dims.extent[STEPS]);
         for (size_t l = 0; l < count; l++)
-            y[(i + l) * t[FMA_Y].ld] = lane[l];
+            y[i + l] = lane[l];
     }
 }
 

@@ -16,18 +16,19 @@ static inline float *transpose(float *to, const struct tensor *from, size_t outs
     return to + outs * ins;
 }
 
-/* to[i] = from[i]: a vector without its gaps. Returns the first element behind what it wrote. */
+/* to[i] = from[i]. Returns the first element behind what it wrote. */
 static inline float *pack_vector(float *to, const struct tensor *from, size_t count)
 {
     const float *v = from->data;
     for (size_t i = 0; i < count; i++)
-        to[i] = v[i * from->ld];
+        to[i] = v[i];
     return to + count;
 }
 
-/* Outputs are computed in blocks of so many rows and columns. A block and the weights of TERMS
- * inputs stay in L1, so that weights are read from memory once for all rows of a block. */
-enum { BLOCK_ROWS = 16, BLOCK_OUTS = 256, TERMS = 8 };
+/* Outputs are computed for blocks of so many rows: while TERMS inputs are added to them, the
+ * weights of these inputs stay in L1 and the rows no further away than L2, and all weights come
+ * from memory once for each block. */
+enum { BLOCK_ROWS = 32, TERMS = 8 };
 
 /* y[o] += sum over TERMS inputs of x[k] * w[k * ldw + o]: each y read and written serves several
  * products.
@@ -53,7 +54,7 @@ static __attribute__((noinline)) void add_term(float *restrict y, float x, const
         y[o] += x * w[o];
 }
 
-/* y[b, o] += sum over k of x[b, k] * w[k, o] for a block of outputs. Leading dimensions are in
+/* y[b, o] += sum over k of x[b, k] * w[k, o] for a block of rows. Leading dimensions are in
  * elements. */
 static inline void accumulate(float *y, size_t ldy, const float *x, size_t ldx, const float *w,
                               size_t ldw, size_t rows, size_t ins, size_t outs)
