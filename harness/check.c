@@ -91,17 +91,17 @@ static bool try_layers(struct check *check, const struct ektm_preset *preset, st
     static const size_t usual[] = {1, 7, 64};
     const struct sizes *given = &check->arguments.batch;
     size_t batches = given->count ? given->count : sizeof usual / sizeof *usual;
+    const size_t *batch = given->count ? given->size : usual;
     struct ektm ektm;
     if (!ektm_build(&ektm, &preset->config))
         return fault_memory(fault, "the table of layers");
     bool fine = true;
     for (size_t l = 0; l < ektm.layers && fine; l++) {
         const struct ektm_layer *layer = &ektm.layer[l];
-        if (l > 0 && layer->per_task && strcmp(layer->name, ektm.layer[l - 1].name) == 0)
-            continue; /* the same sizes for another task */
+        if (ektm_repeats(&ektm, l))
+            continue;
         for (size_t b = 0; b < batches && fine; b++) {
-            struct trial trial = layer_trial(
-                preset, layer, given->count ? given->size[b] : usual[b], check->arguments.seed);
+            struct trial trial = layer_trial(preset, layer, batch[b], check->arguments.seed);
             progress(layer->name, l * batches + b, ektm.layers * batches);
             fine = try_all(check, &trial, fault);
         }
@@ -162,7 +162,9 @@ int check_command(int argc, char **argv)
     while (kernels[check.kernels])
         check.kernels++;
     check.tally = calloc(check.kernels, sizeof *check.tally);
-    bool fine = check.tally ? try_everything(&check, &fault) : fault_memory(&fault, "the tally");
+    if (!check.tally)
+        fault_memory(&fault, "the tally");
+    bool fine = check.tally && try_everything(&check, &fault);
     int status = fine ? summarise(&check) : fault_print(&fault);
     free(check.tally);
     return status;

@@ -4,6 +4,7 @@
 #include "harness/verify/trap.h"
 #include "reference/operands.h"
 
+#include <assert.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -106,6 +107,7 @@ static void fill_bags(const struct trial *trial, const struct call *call)
     const size_t *n = call->dims.extent;
     int32_t *ids = call->tensor[EMBEDDING_IDS].data, *bags = call->tensor[EMBEDDING_BAGS].data;
     int32_t *first = call->tensor[EMBEDDING_FIRST].data;
+    assert(ids && bags && first);
     size_t per_field = n[ROWS] / n[FIELDS], at = IDS_IN_FRONT;
     struct random sizes = random_stream(trial->seed, BAGS_STREAM);
     struct random values = random_stream(trial->seed, BAGS_STREAM + 1);
@@ -124,6 +126,7 @@ static void fill_bags(const struct trial *trial, const struct call *call)
 static void fill_rows_to_gather(const struct trial *trial, const struct call *call)
 {
     int32_t *ids = call->tensor[GATHER_IDS].data;
+    assert(ids);
     struct random r = random_stream(trial->seed, GATHER_IDS);
     for (size_t k = 0; k < call->dims.extent[IDS]; k++)
         ids[k] = (int32_t)random_below(&r, call->dims.extent[ROWS]);
