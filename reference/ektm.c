@@ -92,7 +92,7 @@ static size_t add_bottom(struct ektm *m)
     const struct ektm_config *c = &m->config;
     size_t from = BUFFER_X;
     for (size_t l = 0; l < c->bottoms; l++) {
-        char name[16];
+        char name[32];
         snprintf(name, sizeof name, "bottom.%zu", l);
         size_t w = add_weight(m, c->bottom[l], m->buffer_width[from], "bottom.%zu.weight", l);
         add_weight(m, c->bottom[l], 0, "bottom.%zu.bias", l);
@@ -233,6 +233,12 @@ void ektm_free(struct ektm *model)
     free(model->layer);
     model->weight = NULL;
     model->layer = NULL;
+}
+
+bool ektm_repeats(const struct ektm *model, size_t layer)
+{
+    const struct ektm_layer *l = &model->layer[layer];
+    return layer > 0 && l->per_task && strcmp(l->name, l[-1].name) == 0;
 }
 
 static struct tensor column_of(const struct tensor *from, size_t column)

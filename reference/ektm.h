@@ -74,7 +74,7 @@ struct ektm_binding {
 
 /* One layer: an op, its sizes (BATCH and IDS left 0) and where its operands are. */
 struct ektm_layer {
-    char name[16]; /* "embedding", "projection", "bottom.0", "tower", "router", ...        */
+    char name[32]; /* "embedding", "projection", "bottom.0", "tower", "router", ...        */
     bool per_task; /* the same name and sizes once for each task                            */
     size_t task;   /* of a per-task layer                                                   */
     const struct op *op;
@@ -95,6 +95,9 @@ struct ektm {
 /* Derives the table. False: out of memory. */
 bool ektm_build(struct ektm *model, const struct ektm_config *config);
 void ektm_free(struct ektm *model);
+
+/* Whether layer `layer` is the one before it once more, for another task. */
+bool ektm_repeats(const struct ektm *model, size_t layer);
 
 /* A model's memory. Tensors of `weight` are [rows, columns] in the order of `model->weight`; the
  * first F of them are views into `table`. */
