@@ -21,6 +21,8 @@
 #include "kernels/neon/unroll.h"
 #include "reference/operands.h"
 
+#include <string.h>
+
 enum { CHAINS = 24, CROSS_EVERY = 4 };
 
 /* Volatile, or the copies of all steps would become one. */
@@ -83,17 +85,17 @@ static void advance_chains(size_t chains, float *lanes, size_t steps, float a, f
 static void run(const struct call *call)
 {
     const size_t *n = call->dims.extent;
-    const struct tensor *t = call->tensor, *x = &t[FMA_X], *y = &t[FMA_Y];
+    const struct tensor *t = call->tensor;
+    const float *x = t[FMA_X].data;
+    float *y = t[FMA_Y].data;
     float a = *(const float *)t[FMA_A].data, b = *(const float *)t[FMA_B].data;
     for (size_t at = 0; at < n[WIDTH];) {
         size_t left = n[WIDTH] - at, chains = chains_of((left + LANES - 1) / LANES);
         size_t count = left < chains * LANES ? left : chains * LANES;
         float lanes[CHAINS * LANES] = {0};
-        for (size_t i = 0; i < count; i++)
-            lanes[i] = ((const float *)x->data)[(at + i) * x->ld];
+        memcpy(lanes, x + at, count * sizeof *x);
         advance_chains(chains, lanes, n[STEPS], a, b);
-        for (size_t i = 0; i < count; i++)
-            ((float *)y->data)[(at + i) * y->ld] = lanes[i];
+        memcpy(y + at, lanes, count * sizeof *y);
         at += count;
     }
 }

@@ -45,7 +45,8 @@ INLINE void weigh(void *context, size_t row, size_t unit, size_t count, float32x
 static void *prepare(const struct call *call)
 {
     const size_t *n = call->dims.extent;
-    const struct tensor *t = call->tensor, *w = &t[HEAD_W];
+    const struct tensor *t = call->tensor;
+    const float *w = t[HEAD_W].data;
     size_t units = panel_count(n[HIDDEN]) * PANEL;
     float *panels = panels_alloc(n[HIDDEN], n[WIDTH], units);
     if (!panels)
@@ -54,7 +55,7 @@ static void *prepare(const struct call *call)
     panels_put_bias(panels, n[HIDDEN], n[WIDTH], &t[HEAD_UBIAS]);
     float *to = panels + panel_count(n[HIDDEN]) * panel_floats(n[WIDTH]);
     for (size_t h = 0; h < n[HIDDEN]; h++)
-        to[h] = ((const float *)w->data)[h * w->ld];
+        to[h] = w[h];
     return panels;
 }
 

@@ -295,7 +295,7 @@ static inline void panels_put_bias(float *panels, size_t outs, size_t terms,
 {
     const float *b = bias->data;
     for (size_t o = 0; o < outs; o++)
-        panels[o / PANEL * panel_floats(terms) + o % PANEL] = b[o * bias->ld];
+        panels[o / PANEL * panel_floats(terms) + o % PANEL] = b[o];
 }
 
 /* Writes eight outputs, or the `count` that exist. */

@@ -10,7 +10,7 @@
  * Stores go through the caches as those of the layers do.
  *
  * Bottleneck: the bandwidth of the level that the data lie in. Tails: vectors, then a partial
- * vector. A vector with gaps (ld > 1) is nobody's ceiling and goes element by element. */
+ * vector. */
 #include "kernels/kernel.h"
 #include "kernels/neon/tail.h"
 #include "kernels/neon/unroll.h"
@@ -59,31 +59,11 @@ static void copy(float *y, const float *x, size_t count)
     store_tail(y + i, load_tail(x + i, count - i), count - i);
 }
 
-/* The same three for vectors with gaps. */
-static void run_with_gaps(const struct call *call)
-{
-    const size_t *n = call->dims.extent;
-    const struct tensor *x = &call->tensor[STREAM_X], *y = &call->tensor[STREAM_Y];
-    const float *from = x->data;
-    float *to = y->data;
-    if (n[OUT] == 1) {
-        float sum = 0;
-        for (size_t i = 0; i < n[IN]; i++)
-            sum += from[i * x->ld];
-        to[0] = sum;
-        return;
-    }
-    for (size_t i = 0; i < n[OUT]; i++)
-        to[i * y->ld] = from[n[IN] == 1 ? 0 : i * x->ld];
-}
-
 static void run(const struct call *call)
 {
     const size_t *n = call->dims.extent;
     const struct tensor *x = &call->tensor[STREAM_X], *y = &call->tensor[STREAM_Y];
-    if ((n[IN] > 1 && x->ld != 1) || (n[OUT] > 1 && y->ld != 1))
-        run_with_gaps(call);
-    else if (n[OUT] == 1)
+    if (n[OUT] == 1)
         *(float *)y->data = sum_of(x->data, n[IN]);
     else if (n[IN] == 1)
         fill(y->data, n[OUT], *(const float *)x->data);
