@@ -31,8 +31,9 @@ INLINE float32x4_t gate(float32x4_t f, float32x4_t m, float32x4_t sum)
     return vfmaq_f32(f, sigmoid4(sum), m);
 }
 
-INLINE void gate_row(void *context, size_t row, size_t out, size_t count, float32x4_t low,
-                     float32x4_t high)
+/* Not inlined: the constants of exp would take registers from the product's loop. */
+static __attribute__((noinline)) void gate_row(void *context, size_t row, size_t out, size_t count,
+                                               float32x4_t low, float32x4_t high)
 {
     const struct gated *g = context;
     const float *f = g->f + row * g->ld_f + out, *m = g->m + row * g->ld_m + out;

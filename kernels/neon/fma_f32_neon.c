@@ -13,6 +13,12 @@
  * cores with two multiply-add pipes can load twice a cycle, cores with four can load three times
  * and cross once. Both are written as instructions, since a compiler would make moves of them.
  *
+ * A chain thus moves to another register with every step. Chains go in groups with one spare
+ * register: one step moves the group down by one, the next moves it back up, and no step copies.
+ *
+ *     spare <- y0 <- y1 <- ... <- y7          y0 -> y1 -> ... -> y7 -> spare
+ *
+ *
  * Bottleneck: the multiply-add pipes; on narrow cores the front end is as busy. Tails: 24
  * chains at once where the width is a multiple of that, else 16, and less for the rest only; lanes
  * that do not exist are computed in a buffer and dropped. */
@@ -23,7 +29,7 @@
 
 #include <string.h>
 
-enum { CHAINS = 24, CROSS_EVERY = 4 };
+enum { CHAINS = 24, SLOTS = CHAINS + 4, CROSS_EVERY = 4 };
 
 /* Volatile, or the copies of all steps would become one. */
 INLINE float32x4_t loaded(const float32x4_t *from)
@@ -40,17 +46,39 @@ INLINE float32x4_t crossed(uint32_t bits)
     return lanes;
 }
 
-/* Takes V vectors through all steps, in place. */
-INLINE void advance(const int V, float *lanes, size_t steps, float a, float b)
+/* y a + b into another register than y's, where the copy of b is. */
+INLINE float32x4_t step(float32x4_t y, float a, const float32x4_t *b, uint32_t bits, int chain)
+{
+    bool cross = chain % CROSS_EVERY == CROSS_EVERY - 1;
+    return vfmaq_n_f32(cross ? crossed(bits) : loaded(b), y, a);
+}
+
+/* Takes V = groups * size vectors through all steps, in place. */
+INLINE void advance(const int groups, const int size, float *lanes, size_t steps, float a, float b)
 {
     const float32x4_t bs = vdupq_n_f32(b);
     uint32_t bits = vgetq_lane_u32(vreinterpretq_u32_f32(bs), 0);
-    float32x4_t y[CHAINS];
-    UNROLL for (int v = 0; v < V; v++) y[v] = vld1q_f32(lanes + LANES * v);
-    for (size_t s = 0; s < steps; s++)
-        UNROLL for (int v = 0; v < V; v++) y[v] =
-            vfmaq_n_f32(v % CROSS_EVERY == CROSS_EVERY - 1 ? crossed(bits) : loaded(&bs), y[v], a);
-    UNROLL for (int v = 0; v < V; v++) vst1q_f32(lanes + LANES * v, y[v]);
+    float32x4_t y[SLOTS];
+    UNROLL for (int g = 0; g < groups; g++) UNROLL for (int c = 0; c < size; c++)
+        y[g * (size + 1) + c + 1] = vld1q_f32(lanes + LANES * (g * size + c));
+    size_t s = 0;
+    for (; s + 2 <= steps; s += 2) {
+        UNROLL for (int g = 0; g < groups; g++) UNROLL for (int c = 0; c < size; c++)
+        {
+            int at = g * (size + 1) + c;
+            y[at] = step(y[at + 1], a, &bs, bits, c);
+        }
+        UNROLL for (int g = 0; g < groups; g++) UNROLL for (int c = size - 1; c >= 0; c--)
+        {
+            int at = g * (size + 1) + c;
+            y[at + 1] = step(y[at], a, &bs, bits, c);
+        }
+    }
+    UNROLL for (int g = 0; g < groups; g++) UNROLL for (int c = 0; c < size; c++)
+    {
+        float32x4_t last = y[g * (size + 1) + c + 1];
+        vst1q_f32(lanes + LANES * (g * size + c), s < steps ? step(last, a, &bs, bits, c) : last);
+    }
 }
 
 /* How many of `vectors` chains to run together next: 24 where that comes out even. */
@@ -68,17 +96,23 @@ static size_t chains_of(size_t vectors)
 static void advance_chains(size_t chains, float *lanes, size_t steps, float a, float b)
 {
     switch (chains) {
-#define CASE(V)                                                                                    \
-    case V:                                                                                        \
-        advance(V, lanes, steps, a, b);                                                            \
+    case 24:
+        advance(3, 8, lanes, steps, a, b);
         break;
-        CASE(24)
-        CASE(16)
-        CASE(8)
-        CASE(4)
-        CASE(2)
-        CASE(1)
-#undef CASE
+    case 16:
+        advance(4, 4, lanes, steps, a, b);
+        break;
+    case 8:
+        advance(2, 4, lanes, steps, a, b);
+        break;
+    case 4:
+        advance(4, 1, lanes, steps, a, b);
+        break;
+    case 2:
+        advance(2, 1, lanes, steps, a, b);
+        break;
+    default:
+        advance(1, 1, lanes, steps, a, b);
     }
 }
 

@@ -62,14 +62,6 @@ struct panels {
     size_t term, panel;
 };
 
-/* Keeps the compiler from deriving one panel's addresses from another's, which would cost a
- * register for each distance; with a pointer of its own every load has an immediate offset. */
-INLINE const float *pointer_of_its_own(const float *p)
-{
-    __asm__("" : "+r"(p));
-    return p;
-}
-
 /* acc[r][v] += sum over k of x[r, k] w[k, v] for R rows and P panels. */
 INLINE void multiply(const int R, const int P, product_tile acc, struct factor x, struct panels w)
 {

@@ -48,11 +48,11 @@ static inline const float *row_at(const struct rows *rows, size_t i)
 INLINE void sum_piece(const int V, const struct rows *rows, size_t at, float *y, float scale,
                       bool resume)
 {
-    const float *from = resume ? y : row_at(rows, 0);
+    const float *from = pointer_of_its_own((resume ? y : row_at(rows, 0)) + at);
     float32x4_t sum[SUM_VECTORS];
-    UNROLL for (int v = 0; v < V; v++) sum[v] = vld1q_f32(from + at + LANES * v);
+    UNROLL for (int v = 0; v < V; v++) sum[v] = vld1q_f32(from + LANES * v);
     for (size_t i = resume ? 0 : 1; i < rows->count; i++) {
-        const float *row = row_at(rows, i) + at;
+        const float *row = pointer_of_its_own(row_at(rows, i) + at);
         UNROLL for (int v = 0; v < V; v++) sum[v] = vaddq_f32(sum[v], vld1q_f32(row + LANES * v));
     }
     UNROLL for (int v = 0; v < V; v++) vst1q_f32(y + at + LANES * v, vmulq_n_f32(sum[v], scale));
