@@ -194,10 +194,8 @@ INLINE void average_tile(const int R, struct scores s, size_t tasks, size_t i, c
 }
 
 /* The same for all tasks. */
-static __attribute__((noinline)) void average_columns(struct scores s, size_t tasks,
-                                                      const float *f0, const float *f, size_t ld,
-                                                      float scale, float *y, size_t width,
-                                                      size_t count)
+static void average_columns(struct scores s, size_t tasks, const float *f0, const float *f,
+                            size_t ld, float scale, float *y, size_t width, size_t count)
 {
     size_t i = 0;
     for (; i + TILE_ROWS <= tasks; i += TILE_ROWS)
