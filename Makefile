@@ -28,6 +28,10 @@ override CFLAGS += -std=gnu11 -D_GNU_SOURCE -pthread -fno-math-errno -ffp-contra
 LDFLAGS  += -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 LDLIBS   += -lhwloc -ljansson -lm
 
+# One line for each command; V=1 shows them whole.
+Q    := $(if $(V),,@)
+show  = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
+
 # ---- what there is: the file tree is the registry ------------------------------------------------
 
 REFERENCE := $(wildcard reference/*.c)
@@ -64,13 +68,13 @@ EKTM    := $(BUILD)/ektm
 
 all: $(EKTM) ## build build/<arch>-<compiler>/ektm
 
-bench: deps-run ## measure this machine: every layer, backend, batch and thread count (ARGS=--quick)
+bench: deps-run ## measure this machine: every layer, backend, batch, thread count (ARGS=--quick)
 	@$(MAKE) --no-print-directory DEPS=no all
-	$(EKTM) bench $(ARGS)
+	@$(EKTM) bench $(ARGS)
 
 test: deps-test ## prove it: unit tests, every kernel against the reference, planted bugs
 	@$(MAKE) --no-print-directory DEPS=no all $(BUILD)/tests/ektm-tests
-	EKTM=$(EKTM) $(BUILD)/tests/ektm-tests $(or $(ARGS),-j2 --timeout 240)
+	EKTM=$(EKTM) $(BUILD)/tests/ektm-tests $(or $(ARGS),-j$(shell nproc) --timeout 240)
 
 check: all ## every kernel against the reference; ARCH=aarch64 cross-builds and emulates
 	$(RUN) $(EKTM) check $(ARGS)
@@ -81,10 +85,12 @@ check-emulated: all ## check on emulated old CPUs: no instruction leaks out of i
 # ---- building ------------------------------------------------------------------------------------
 
 $(EKTM): $(call object,$(MAIN)) $(LIBRARY)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call show,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/tests/ektm-tests: $(call object,$(TESTS)) $(LIBRARY)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcriterion
+	$(call show,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcriterion
 
 # The reference defines what an op means: one operation after the other, as written.
 SCALAR := -fno-tree-vectorize -fno-tree-slp-vectorize
@@ -92,18 +98,22 @@ $(call object,$(REFERENCE)): override CFLAGS += $(SCALAR)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -c -o $@ $<
+	$(call show,CC,$<)
+	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
 
 # Only kernel files get ISA flags, so one binary runs on any CPU of its architecture.
 define kernel_rule
 $(BUILD)/kernels/$(1)/%_$(1).o: kernels/$(1)/%_$(1).c
 	@mkdir -p $$(@D)
-	$$(CC) $$(CFLAGS) $$($(1)_CFLAGS) -c -o $$@ $$<
+	$$(call show,CC,$$<)
+	$$(Q)$$(CC) $$(CFLAGS) $$($(1)_CFLAGS) -c -o $$@ $$<
 endef
 define variant_rule
 $(BUILD)/kernels/$(1)/%_$(1)_$(2).o: kernels/$(1)/%_$(1).c
 	@mkdir -p $$(@D)
-	$$(CC) $$(CFLAGS) $$($(1)_$(2)_CFLAGS) -DKERNEL=$$*_$(1)_$(2) -DKERNEL_ISA=$$($(1)_$(2)_ISA) -c -o $$@ $$<
+	$$(call show,CC,"$$< ($(2))")
+	$$(Q)$$(CC) $$(CFLAGS) $$($(1)_$(2)_CFLAGS) -DKERNEL=$$*_$(1)_$(2) \
+	    -DKERNEL_ISA=$$($(1)_$(2)_ISA) -c -o $$@ $$<
 endef
 $(foreach b,$(PRESENT),$(if $($(b)_VARIANTS),\
     $(foreach v,$($(b)_VARIANTS),$(eval $(call variant_rule,$(b),$(v)))),\
@@ -158,14 +168,15 @@ deps-test:
 SOURCES := $(wildcard reference/*.[ch] kernels/*.[ch] kernels/*/*.[ch] harness/*.[ch] harness/*/*.[ch] tests/*.[ch])
 
 format: ## rewrite every source in the one style
-	clang-format -i $(SOURCES)
+	@clang-format -i $(SOURCES)
 
 format-check:
-	clang-format --dry-run -Werror $(SOURCES)
+	@clang-format --dry-run -Werror $(SOURCES)
 
 lint: all ## clang's static analyser over the sources
-	clang-tidy --quiet --warnings-as-errors='*' $(REFERENCE) $(KERNELS_OTHER) $(HARNESS) $(MAIN) -- \
-	    -std=gnu11 -D_GNU_SOURCE -I. -I$(BUILD)
+	@printf '%s\n' $(REFERENCE) $(KERNELS_OTHER) $(HARNESS) $(MAIN) | \
+	    xargs -P $(shell nproc) -n 4 sh -c 'clang-tidy --quiet --warnings-as-errors="*" "$$@" -- \
+	        -std=gnu11 -D_GNU_SOURCE -I. -I$(BUILD) 2>/dev/null' lint
 
 clean: ## remove build/
 	rm -rf build

@@ -94,7 +94,7 @@ static bool parse_sizes(struct sizes *sizes, char *text, size_t high, const char
 {
     sizes->count = 0;
     for (char *rest = text, *word; (word = strsep(&rest, ","));) {
-        uint64_t size;
+        uint64_t size = 0;
         if (!parse_number(&size, word, 1, high, where, fault))
             return false;
         if (sizes->count == OPTION_LIST_MAX)

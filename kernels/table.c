@@ -24,35 +24,35 @@ static const struct backend reference_backend = {
     .version = no_version,
 };
 
-#define OP(name)                                                                                   \
-    extern const struct op name##_op;                                                              \
-    static void name##_reference(const struct call *call) { name##_op.reference(call); }           \
-    static const struct kernel name##_f32_reference = {                                            \
-        .name = #name "_f32_reference",                                                            \
-        .op = &name##_op,                                                                          \
+#define OP(id)                                                                                     \
+    extern const struct op id##_op;                                                                \
+    static void id##_reference(const struct call *call) { id##_op.reference(call); }               \
+    static const struct kernel id##_f32_reference = {                                              \
+        .name = #id "_f32_reference",                                                              \
+        .op = &id##_op,                                                                            \
         .dtype = DTYPE_F32,                                                                        \
         .backend = &reference_backend,                                                             \
         .isa = ISA_SCALAR,                                                                         \
-        .run = name##_reference,                                                                   \
+        .run = id##_reference,                                                                     \
         .about = "scalar loop",                                                                    \
     };
 #include "reference/ops.def"
 #undef OP
 
-#define BACKEND(name) extern const struct backend name##_backend;
-#define KERNEL(name)  extern const struct kernel name;
-#define ABSENT(name, reason)                                                                       \
-    static bool name##_usable(char *why, size_t size)                                              \
+#define BACKEND(id) extern const struct backend id##_backend;
+#define KERNEL(id)  extern const struct kernel id;
+#define ABSENT(id, reason)                                                                         \
+    static bool id##_usable(char *why, size_t size)                                                \
     {                                                                                              \
         snprintf(why, size, "%s", reason);                                                         \
         return false;                                                                              \
     }                                                                                              \
-    static const char *name##_version(void) { return "unavailable"; }                              \
-    static const struct backend name##_backend = {                                                 \
-        .name = #name,                                                                             \
+    static const char *id##_version(void) { return "unavailable"; }                                \
+    static const struct backend id##_backend = {                                                   \
+        .name = #id,                                                                               \
         .about = "not in this build",                                                              \
-        .usable = name##_usable,                                                                   \
-        .version = name##_version,                                                                 \
+        .usable = id##_usable,                                                                     \
+        .version = id##_version,                                                                   \
     };
 #include "kernels.def"
 #undef BACKEND

@@ -235,6 +235,12 @@ void ektm_free(struct ektm *model)
     model->layer = NULL;
 }
 
+bool ektm_repeats(const struct ektm *model, size_t layer)
+{
+    const struct ektm_layer *l = &model->layer[layer];
+    return layer > 0 && l->per_task && strcmp(l->name, l[-1].name) == 0;
+}
+
 static struct tensor column_of(const struct tensor *from, size_t column)
 {
     struct tensor t = *from;

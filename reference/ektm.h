@@ -96,6 +96,9 @@ struct ektm {
 bool ektm_build(struct ektm *model, const struct ektm_config *config);
 void ektm_free(struct ektm *model);
 
+/* Whether layer `layer` is the one before it once more, for another task. */
+bool ektm_repeats(const struct ektm *model, size_t layer);
+
 /* A model's memory. Tensors of `weight` are [rows, columns] in the order of `model->weight`; the
  * first F of them are views into `table`. */
 struct ektm_memory {

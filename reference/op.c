@@ -35,7 +35,8 @@ const struct op *op_find(const char *name)
 size_t operand_row(const struct operand *operand, const struct dims *dims)
 {
     size_t row = 1;
-    for (int a = 1; a < OPERAND_AXES && operand->axes[a] != AXIS_NONE; a++)
+    bool scalar = operand->axes[0] == AXIS_NONE;
+    for (int a = 1; !scalar && a < OPERAND_AXES && operand->axes[a] != AXIS_NONE; a++)
         row *= dims->extent[operand->axes[a]];
     return row;
 }

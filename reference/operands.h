@@ -1,5 +1,6 @@
 /* The operands of each op, by name: indices into `struct call.tensor` and `struct op.operand`.
- * Brackets give the axes, outermost first; numbers are of the kernel's dtype unless said. */
+ * Brackets give the axes, outermost first; numbers are of the kernel's dtype unless said. Vectors
+ * that do not run along the batch, and all indices, are contiguous; everything else has an ld. */
 #ifndef EKTM_REFERENCE_OPERANDS_H
 #define EKTM_REFERENCE_OPERANDS_H
 

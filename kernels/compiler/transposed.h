@@ -6,47 +6,67 @@
 #include "kernels/packed.h"
 #include "reference/op.h"
 
-/* to[k * outs + o] = from[o, k] */
-static inline void transpose(float *to, const struct tensor *from, size_t outs, size_t ins)
+/* to[k * outs + o] = from[o, k]. Returns the first element behind what it wrote. */
+static inline float *transpose(float *to, const struct tensor *from, size_t outs, size_t ins)
 {
     const float *w = from->data;
     for (size_t o = 0; o < outs; o++)
         for (size_t k = 0; k < ins; k++)
             to[k * outs + o] = w[o * from->ld + k];
+    return to + outs * ins;
 }
 
-/* `transpose` into new memory; NULL: out of memory. */
-static inline float *transposed(const struct tensor *from, size_t outs, size_t ins)
+/* to[i] = from[i]: a vector without its gaps. Returns the first element behind what it wrote. */
+static inline float *pack_vector(float *to, const struct tensor *from, size_t count)
 {
-    float *to = packed_alloc(outs * ins * sizeof *to);
-    if (to)
-        transpose(to, from, outs, ins);
-    return to;
+    const float *v = from->data;
+    for (size_t i = 0; i < count; i++)
+        to[i] = v[i * from->ld];
+    return to + count;
 }
 
-/* y[o] += sum over k of x[k] * w[k, o] for `rows` rows, four at a time so that each weight read
- * serves four of them. */
-static inline void accumulate(float *restrict y, size_t ldy, const float *restrict x, size_t ldx,
-                              const float *restrict w, size_t rows, size_t ins, size_t outs)
+/* Outputs are computed in blocks of so many rows and columns. A block and the weights of TERMS
+ * inputs stay in L1, so that weights are read from memory once for all rows of a block. */
+enum { BLOCK_ROWS = 16, BLOCK_OUTS = 256, TERMS = 8 };
+
+/* y[o] += sum over TERMS inputs of x[k] * w[k * ldw + o]: each y read and written serves several
+ * products.
+ *
+ * Every row of every call goes through this one copy of the loop. Inlined, a compiler may treat
+ * the copies differently and give a row other bits depending on how many rows there are. */
+static __attribute__((noinline)) void add_terms(float *restrict y, const float *restrict x,
+                                                const float *restrict w, size_t ldw, size_t outs)
 {
-    size_t b = 0;
-    for (; b + 4 <= rows; b += 4) {
-        float *y0 = y + b * ldy, *y1 = y0 + ldy, *y2 = y1 + ldy, *y3 = y2 + ldy;
-        const float *xb = x + b * ldx;
-        for (size_t k = 0; k < ins; k++) {
-            float x0 = xb[k], x1 = xb[ldx + k], x2 = xb[2 * ldx + k], x3 = xb[3 * ldx + k];
-            for (size_t o = 0; o < outs; o++) {
-                y0[o] += x0 * w[k * outs + o];
-                y1[o] += x1 * w[k * outs + o];
-                y2[o] += x2 * w[k * outs + o];
-                y3[o] += x3 * w[k * outs + o];
-            }
-        }
+    for (size_t o = 0; o < outs; o++) {
+        float sum = y[o];
+        for (size_t k = 0; k < TERMS; k++)
+            sum += x[k] * w[k * ldw + o];
+        y[o] = sum;
     }
-    for (; b < rows; b++)
-        for (size_t k = 0; k < ins; k++)
-            for (size_t o = 0; o < outs; o++)
-                y[b * ldy + o] += x[b * ldx + k] * w[k * outs + o];
 }
+
+/* y[o] += x * w[o] */
+static __attribute__((noinline)) void add_term(float *restrict y, float x, const float *restrict w,
+                                               size_t outs)
+{
+    for (size_t o = 0; o < outs; o++)
+        y[o] += x * w[o];
+}
+
+/* y[b, o] += sum over k of x[b, k] * w[k, o] for a block of outputs. Leading dimensions are in
+ * elements. */
+static inline void accumulate(float *y, size_t ldy, const float *x, size_t ldx, const float *w,
+                              size_t ldw, size_t rows, size_t ins, size_t outs)
+{
+    size_t k = 0;
+    for (; k + TERMS <= ins; k += TERMS)
+        for (size_t b = 0; b < rows; b++)
+            add_terms(y + b * ldy, x + b * ldx + k, w + k * ldw, ldw, outs);
+    for (; k < ins; k++)
+        for (size_t b = 0; b < rows; b++)
+            add_term(y + b * ldy, x[b * ldx + k], w + k * ldw, outs);
+}
+
+static inline size_t at_most(size_t count, size_t limit) { return count < limit ? count : limit; }
 
 #endif

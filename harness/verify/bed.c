@@ -1,0 +1,310 @@
+#include "harness/verify/bed.h"
+
+#include "harness/random.h"
+#include "harness/verify/trap.h"
+#include "reference/operands.h"
+
+#include <assert.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CANARY = 0x7fa5a5a5 }; /* a NaN that no arithmetic makes */
+
+/* ---- laying out
+ * ---------------------------------------------------------------------------------- */
+
+static bool absent(const struct trial *trial, size_t i)
+{
+    return trial->op == op_find("router") && i == ROUTER_U &&
+           trial->options.similarity != SIMILARITY_TASK;
+}
+
+/* Rows of matrices and elements of vectors along the batch have a gap behind them; indices and
+ * other vectors never do. */
+static size_t leading(const struct trial *trial, const struct call *call, size_t i)
+{
+    const struct operand *o = &trial->op->operand[i];
+    bool vector = o->axes[0] == AXIS_NONE || o->axes[1] == AXIS_NONE;
+    bool flat = o->index || (vector && o->axes[0] != BATCH);
+    return operand_row(o, &call->dims) + (flat ? 0 : trial->gap);
+}
+
+static bool lay_out(struct bed *bed, enum side side, enum dtype dtype)
+{
+    const struct op *op = bed->trial.op;
+    struct call *call = &bed->call[side];
+    for (size_t i = 0; i < op->operands; i++) {
+        if (absent(&bed->trial, i))
+            continue;
+        struct tensor *t = &call->tensor[i];
+        t->dtype = op->operand[i].index ? DTYPE_I32 : dtype;
+        t->ld = leading(&bed->trial, call, i);
+        size_t bytes = operand_span(&op->operand[i], &call->dims, t->ld) * dtype_bytes(t->dtype);
+        if (!guard_alloc(&bed->memory[side][i], bytes, side))
+            return false;
+        t->data = bed->memory[side][i].data;
+    }
+    return true;
+}
+
+/* ---- values
+ * -------------------------------------------------------------------------------------- */
+
+/* Magnitudes between 1/2 and 3/2, so that no term is too small to be missed; weights shrink with
+ * the length of the sum, so that the logistic function is not saturated. */
+static void fill_reals(const struct trial *trial, const struct call *call, size_t i)
+{
+    const struct operand *o = &trial->op->operand[i];
+    const struct tensor *t = &call->tensor[i];
+    struct random r = random_stream(trial->seed, i);
+    size_t rows = operand_rows(o, &call->dims), columns = operand_row(o, &call->dims), terms = 1;
+    if (o->role == ROLE_WEIGHT)
+        for (int a = 0; a < OPERAND_AXES && o->axes[a] != AXIS_NONE; a++)
+            terms = call->dims.extent[o->axes[a]];
+    double scale = 1 / sqrt((double)(terms ? terms : 1));
+    for (size_t at = 0; rows && at < operand_span(o, &call->dims, t->ld); at++) {
+        double value = random_between(&r, 0.5, 1.5) * (random_below(&r, 2) ? scale : -scale);
+        real_put(t, 0, at, at % t->ld < columns ? value : (double)NAN);
+    }
+}
+
+/* The cosine with a zero vector has a rule of its own. */
+static void zero_some_tasks(const struct trial *trial, const struct call *call)
+{
+    size_t width = call->dims.extent[WIDTH];
+    struct random r = random_stream(trial->seed, OPERANDS_MAX);
+    for (size_t b = 0; b < call->dims.extent[BATCH]; b++)
+        for (size_t j = 0; j < call->dims.extent[TASKS]; j++)
+            for (size_t e = 0, zero = random_below(&r, 6) == 0; zero && e < width; e++)
+                real_put(&call->tensor[ROUTER_F], b, j * width + e, 0);
+    if (call->tensor[ROUTER_U].data && random_below(&r, 2))
+        for (size_t e = 0; e < width; e++)
+            real_put(&call->tensor[ROUTER_U], 0, e, 0);
+}
+
+/* Sizes of the bags follow from the seed; the ids in front of the first bag are nobody's. */
+static size_t bag_size(const struct trial *trial, struct random *r)
+{
+    return random_below(r, trial->bag_max + 1);
+}
+
+enum { BAGS_STREAM = OPERANDS_MAX + 1, IDS_IN_FRONT = 3 };
+
+static size_t count_ids(const struct trial *trial)
+{
+    struct random r = random_stream(trial->seed, BAGS_STREAM);
+    size_t ids = IDS_IN_FRONT;
+    for (size_t q = 0; q < trial->dims.extent[BATCH] * trial->dims.extent[FIELDS]; q++)
+        ids += bag_size(trial, &r);
+    return ids;
+}
+
+static void fill_bags(const struct trial *trial, const struct call *call)
+{
+    const size_t *n = call->dims.extent;
+    int32_t *ids = call->tensor[EMBEDDING_IDS].data, *bags = call->tensor[EMBEDDING_BAGS].data;
+    int32_t *first = call->tensor[EMBEDDING_FIRST].data;
+    assert(ids && bags && first);
+    size_t per_field = n[ROWS] / n[FIELDS], at = IDS_IN_FRONT;
+    struct random sizes = random_stream(trial->seed, BAGS_STREAM);
+    struct random values = random_stream(trial->seed, BAGS_STREAM + 1);
+    for (size_t f = 0; f < n[FIELDS]; f++)
+        first[f] = (int32_t)(f * per_field);
+    for (size_t i = 0; i < IDS_IN_FRONT; i++)
+        ids[i] = INT32_MAX;
+    bags[0] = IDS_IN_FRONT;
+    for (size_t q = 0; q < n[BATCH] * n[FIELDS]; q++) {
+        for (size_t l = bag_size(trial, &sizes); l > 0; l--)
+            ids[at++] = (int32_t)random_below(&values, per_field);
+        bags[q + 1] = (int32_t)at;
+    }
+}
+
+static void fill_rows_to_gather(const struct trial *trial, const struct call *call)
+{
+    int32_t *ids = call->tensor[GATHER_IDS].data;
+    assert(ids);
+    struct random r = random_stream(trial->seed, GATHER_IDS);
+    for (size_t k = 0; k < call->dims.extent[IDS]; k++)
+        ids[k] = (int32_t)random_below(&r, call->dims.extent[ROWS]);
+}
+
+static void fill_inputs(struct bed *bed, enum side side)
+{
+    const struct op *op = bed->trial.op;
+    const struct call *call = &bed->call[side];
+    for (size_t i = 0; i < op->operands; i++)
+        if (!op->operand[i].index && op->operand[i].role != ROLE_OUT && call->tensor[i].data)
+            fill_reals(&bed->trial, call, i);
+    if (op == op_find("embedding"))
+        fill_bags(&bed->trial, call);
+    if (op == op_find("gather"))
+        fill_rows_to_gather(&bed->trial, call);
+    if (op == op_find("router"))
+        zero_some_tasks(&bed->trial, call);
+    for (size_t i = 0; i < op->operands; i++)
+        if (op->operand[i].role != ROLE_OUT)
+            guard_read_only(&bed->memory[side][i]);
+}
+
+bool bed_make(struct bed *bed, const struct trial *trial, enum dtype dtype, struct fault *fault)
+{
+    *bed = (struct bed){.trial = *trial};
+    if (trial->op == op_find("embedding"))
+        bed->trial.dims.extent[IDS] = count_ids(trial);
+    for (enum side side = 0; side < SIDES; side++) {
+        bed->call[side].dims = bed->trial.dims;
+        bed->call[side].options = trial->options;
+        if (!lay_out(bed, side, dtype)) {
+            bed_free(bed);
+            return fault_memory(fault, "the operands of a check");
+        }
+        fill_inputs(bed, side);
+    }
+    if (!oracle_make(&bed->oracle, trial->op, &bed->call[0], dtype_roundoff(dtype), fault)) {
+        bed_free(bed);
+        return false;
+    }
+    return true;
+}
+
+void bed_free(struct bed *bed)
+{
+    for (enum side side = 0; side < SIDES; side++)
+        for (size_t i = 0; i < OPERANDS_MAX; i++)
+            guard_free(&bed->memory[side][i]);
+    oracle_free(&bed->oracle);
+}
+
+/* ---- trying
+ * -------------------------------------------------------------------------------------- */
+
+/* Every byte of the outputs, gaps included, becomes the canary: a NaN where results belong. */
+static void poison(struct bed *bed, enum side side)
+{
+    const struct op *op = bed->trial.op;
+    for (size_t i = 0; i < op->operands; i++)
+        if (op->operand[i].role == ROLE_OUT)
+            for (size_t at = 0; at + 4 <= bed->memory[side][i].bytes; at += 4)
+                memcpy(bed->memory[side][i].data + at, &(int32_t){CANARY}, 4);
+}
+
+static bool gaps_untouched(const struct bed *bed, enum side side, char *text, size_t size)
+{
+    const struct op *op = bed->trial.op;
+    for (size_t i = 0; i < op->operands; i++) {
+        const struct tensor *t = &bed->call[side].tensor[i];
+        size_t columns = operand_row(&op->operand[i], &bed->trial.dims);
+        size_t words = dtype_bytes(t->dtype) / 4;
+        if (op->operand[i].role != ROLE_OUT)
+            continue;
+        for (size_t at = 0; at < bed->memory[side][i].bytes / 4; at++) {
+            int32_t word;
+            memcpy(&word, bed->memory[side][i].data + at * 4, 4);
+            if (at / words % t->ld >= columns && word != CANARY) {
+                snprintf(text, size, "wrote behind row %zu of %s", at / words / t->ld,
+                         op->operand[i].name);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* One or two calls that together compute the whole batch. */
+struct attempt {
+    const struct kernel *kernel;
+    struct call *call;
+    size_t first; /* rows of the first call; 0: one call for all */
+};
+
+static void compute(void *argument)
+{
+    struct attempt *a = argument;
+    size_t rows = a->call->dims.extent[BATCH];
+    if (!kernel_prepare(a->kernel, a->call))
+        abort(); /* a test-sized block: cannot be refused */
+    if (a->first) {
+        struct call head = call_rows(a->kernel->op, a->call, 0, a->first);
+        struct call tail = call_rows(a->kernel->op, a->call, a->first, rows - a->first);
+        a->kernel->run(&head);
+        a->kernel->run(&tail);
+    } else
+        a->kernel->run(a->call);
+    kernel_release(a->kernel, a->call);
+}
+
+static void explain_signal(const struct bed *bed, const struct trapped *trapped, char *text,
+                           size_t size)
+{
+    const struct op *op = bed->trial.op;
+    for (enum side side = 0; side < SIDES; side++)
+        for (size_t i = 0; i < op->operands; i++) {
+            const struct guarded *m = &bed->memory[side][i];
+            if (!guard_holds(m, trapped->address))
+                continue;
+            ptrdiff_t at = (const char *)trapped->address - m->data;
+            bool inside = at >= 0 && (size_t)at < m->bytes;
+            snprintf(text, size, "%s byte %td of %s, which has %zu",
+                     inside ? "wrote to" : "touched", at, op->operand[i].name, m->bytes);
+            return;
+        }
+    snprintf(text, size, "%s", strsignal(trapped->signal));
+}
+
+/* One attempt on fresh outputs. */
+static bool attempt(struct bed *bed, const struct kernel *kernel, enum side side, size_t first,
+                    char *text, size_t size)
+{
+    struct attempt a = {kernel, &bed->call[side], first};
+    struct trapped trapped;
+    poison(bed, side);
+    if (!trap_run(compute, &a, &trapped)) {
+        explain_signal(bed, &trapped, text, size);
+        return false;
+    }
+    return gaps_untouched(bed, side, text, size);
+}
+
+/* The outputs of both sides, bit for bit. Gaps are equal: both hold canaries. */
+static bool same_bits(const struct bed *bed)
+{
+    for (size_t i = 0; i < bed->trial.op->operands; i++)
+        if (bed->trial.op->operand[i].role == ROLE_OUT && bed->memory[0][i].bytes &&
+            memcmp(bed->memory[0][i].data, bed->memory[1][i].data, bed->memory[0][i].bytes) != 0)
+            return false;
+    return true;
+}
+
+struct verdict bed_try(struct bed *bed, const struct kernel *kernel)
+{
+    struct verdict v = {.error = 0};
+    size_t rows = bed->trial.dims.extent[BATCH],
+           cut = rows > 1 ? 1 + bed->trial.seed % (rows - 1) : 0;
+    for (enum side side = 0; side < SIDES; side++) {
+        char worst[192];
+        if (!attempt(bed, kernel, side, 0, v.text, sizeof v.text))
+            return v;
+        double error = oracle_error(&bed->oracle, &bed->call[side], worst, sizeof worst);
+        v.error = fmax(v.error, error);
+        if (error > 1) {
+            snprintf(v.text, sizeof v.text, "off by %.3g of the bound at %s", error, worst);
+            return v;
+        }
+    }
+    if (!same_bits(bed)) {
+        snprintf(v.text, sizeof v.text, "the result depends on the operands' alignment");
+        return v;
+    }
+    if (cut && !attempt(bed, kernel, SIDE_START, cut, v.text, sizeof v.text))
+        return v;
+    if (cut && !same_bits(bed)) {
+        snprintf(v.text, sizeof v.text, "cutting the batch behind row %zu changes the result", cut);
+        return v;
+    }
+    v.passed = true;
+    return v;
+}

@@ -1,0 +1,159 @@
+#include "harness/verify/trial.h"
+
+#include "harness/random.h"
+#include "reference/operands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { EXTENTS_MAX = 40, STREAM_MODES = 3 };
+
+/* Vectors hold 4, 8 or 16 numbers and tiles a few vectors by 4 to 8 rows. */
+#define WIDTHS                                                                                     \
+    {                                                                                              \
+        1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 47, 48, 49, 63, 64, 65, 79, 97, 127,   \
+            128, 129, 193, 257                                                                     \
+    }
+#define ROWS_OF_BATCH                                                                              \
+    {                                                                                              \
+        0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 16, 17, 23, 31, 37                               \
+    }
+#define FEW_ROWS                                                                                   \
+    {                                                                                              \
+        0, 1, 2, 3, 5, 8, 9                                                                        \
+    }
+
+static const struct awkward {
+    const char *op;
+    enum axis axis;
+    int extent[EXTENTS_MAX];
+    size_t count;
+} awkward[] = {
+#define AWKWARD(op, axis, ...)                                                                     \
+    {                                                                                              \
+        op, axis, __VA_ARGS__, sizeof((const int[])__VA_ARGS__) / sizeof(int)                      \
+    }
+    AWKWARD("embedding", BATCH, ROWS_OF_BATCH),
+    AWKWARD("embedding", FIELDS, {1, 2, 3, 5, 7, 16, 23}),
+    AWKWARD("embedding", WIDTH, WIDTHS),
+    AWKWARD("embedding", ROWS, {1, 2, 7, 100, 1000}),
+    AWKWARD("dense", BATCH, ROWS_OF_BATCH),
+    AWKWARD("dense", IN, {1,  2,   3,   4,   5,   7,   8,   9,   15,  16,  17,  31,  33,  63,  64,
+                          65, 127, 128, 129, 191, 255, 256, 257, 258, 383, 385, 511, 513, 1025}),
+    AWKWARD("dense", OUT, WIDTHS),
+    AWKWARD("router", BATCH, FEW_ROWS),
+    AWKWARD("router", TASKS, {1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 16, 17, 33, TASKS_MAX}),
+    AWKWARD("router", WIDTH, WIDTHS),
+    AWKWARD("transmitter", BATCH, ROWS_OF_BATCH),
+    AWKWARD("transmitter", WIDTH, WIDTHS),
+    AWKWARD("enhanced", BATCH, ROWS_OF_BATCH),
+    AWKWARD("enhanced", WIDTH, WIDTHS),
+    AWKWARD("head", BATCH, ROWS_OF_BATCH),
+    AWKWARD("head", WIDTH, WIDTHS),
+    AWKWARD("head", HIDDEN, WIDTHS),
+    AWKWARD("fma", WIDTH, WIDTHS),
+    AWKWARD("fma", STEPS, {0, 1, 2, 3, 7, 17, 100}),
+    AWKWARD("stream", IN, {1, 2, 3, 7, 8, 9, 15, 17, 31, 33, 63, 64, 65, 127, 129, 1000, 4097}),
+    AWKWARD("gather", IDS, {0, 1, 2, 3, 7, 8, 9, 31, 100}),
+    AWKWARD("gather", WIDTH, WIDTHS),
+    AWKWARD("gather", ROWS, {1, 2, 7, 1000}),
+#undef AWKWARD
+};
+enum { AWKWARD = sizeof awkward / sizeof *awkward };
+
+size_t awkward_trials(const struct op *op)
+{
+    size_t most = 0;
+    for (const struct awkward *a = awkward; a < awkward + AWKWARD; a++)
+        if (strcmp(a->op, op->name) == 0 && a->count > most)
+            most = a->count;
+    return strcmp(op->name, "stream") == 0 ? most * STREAM_MODES : most;
+}
+
+/* Element `index` of a random order of 0 .. count-1: every round of `count` trials goes through
+ * all of them. */
+static size_t shuffled(size_t index, size_t count, uint64_t seed, uint64_t stream)
+{
+    size_t order[EXTENTS_MAX];
+    struct random r = random_stream(seed, stream * 1000 + index / count);
+    for (size_t i = 0; i < count; i++) {
+        size_t j = random_below(&r, i + 1);
+        order[i] = order[j];
+        order[j] = i;
+    }
+    return order[index % count];
+}
+
+static void choose_options(struct trial *trial, size_t index)
+{
+    static const float taus[] = {1, 0.5f, 0.05f, 3};
+    struct random r = random_stream(trial->seed, index);
+    trial->options = (struct options){
+        .activation = random_below(&r, 2) ? ACTIVATION_RELU : ACTIVATION_NONE,
+        .pooling = random_below(&r, 2) ? POOLING_MEAN : POOLING_SUM,
+        .similarity = random_below(&r, 3) ? SIMILARITY_SAMPLE : SIMILARITY_TASK,
+        .tau = taus[random_below(&r, 4)],
+    };
+    trial->gap = (size_t[]){0, 1, 5}[random_below(&r, 3)];
+    trial->bag_max = random_below(&r, 4) ? 5 : 40;
+}
+
+struct trial awkward_trial(const struct op *op, size_t index, uint64_t seed)
+{
+    struct trial trial = {.op = op, .seed = random_mix(seed * 1000 + index)};
+    size_t *extent = trial.dims.extent;
+    for (size_t a = 0; a < AWKWARD; a++)
+        if (strcmp(awkward[a].op, op->name) == 0)
+            extent[awkward[a].axis] =
+                (size_t)awkward[a].extent[shuffled(index, awkward[a].count, seed, a)];
+    if (strcmp(op->name, "embedding") == 0)
+        extent[ROWS] *= extent[FIELDS];
+    if (strcmp(op->name, "stream") == 0) {
+        size_t mode = index % STREAM_MODES, length = extent[IN];
+        extent[IN] = mode == 1 ? 1 : length;
+        extent[OUT] = mode == 0 ? 1 : length;
+    }
+    choose_options(&trial, index);
+    return trial;
+}
+
+struct trial layer_trial(const struct ektm_preset *preset, const struct ektm_layer *layer,
+                         size_t rows, uint64_t seed)
+{
+    enum { TABLE_ROWS = 1000 };
+    struct trial trial = {.op = layer->op,
+                          .dims = layer->dims,
+                          .options = layer->options,
+                          .bag_max = preset->bag_fields ? 2 * preset->bag_ids : 1,
+                          .seed = seed};
+    trial.dims.extent[BATCH] = rows;
+    size_t table_rows = layer->dims.extent[FIELDS] * TABLE_ROWS;
+    if (trial.dims.extent[ROWS] > table_rows)
+        trial.dims.extent[ROWS] = table_rows;
+    return trial;
+}
+
+void trial_describe(const struct trial *trial, char *text, size_t size)
+{
+    const struct options *o = &trial->options;
+    const char *op = trial->op->name;
+    size_t used = 0;
+    text[0] = '\0';
+    for (int a = 0; a < AXES && used < size; a++)
+        if (trial->dims.extent[a] || a == BATCH)
+            used += (size_t)snprintf(text + used, size - used, "%s %zu, ", axis_name((enum axis)a),
+                                     trial->dims.extent[a]);
+    if (strcmp(op, "dense") == 0 && used < size)
+        used += (size_t)snprintf(text + used, size - used, "%s, ",
+                                 o->activation == ACTIVATION_RELU ? "relu" : "no activation");
+    if (strcmp(op, "embedding") == 0 && used < size)
+        used += (size_t)snprintf(text + used, size - used, "%s, bags of 0 to %zu, ",
+                                 o->pooling == POOLING_MEAN ? "mean" : "sum", trial->bag_max);
+    if (strcmp(op, "router") == 0 && used < size)
+        used +=
+            (size_t)snprintf(text + used, size - used, "%s, tau %g, ",
+                             o->similarity == SIMILARITY_TASK ? "task" : "sample", (double)o->tau);
+    if (used < size)
+        snprintf(text + used, size - used, "gap %zu, seed %llu", trial->gap,
+                 (unsigned long long)trial->seed);
+}

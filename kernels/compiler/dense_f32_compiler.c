@@ -1,0 +1,65 @@
+/* Dense layer: y = activation(W x + b).
+ *
+ * A block of outputs starts as the biases, takes the products of a few inputs at a time and is
+ * activated while it is still in L1. Bound by reading the block and the weights from L1; for a
+ * single row, by reading the weights once. */
+#include "kernels/compiler/transposed.h"
+#include "kernels/compiler/variant.h"
+
+#include <stdlib.h>
+
+/* Weights [in, out], then biases. */
+static void *prepare(const struct call *call)
+{
+    size_t ins = call->dims.extent[IN], outs = call->dims.extent[OUT];
+    float *packed = packed_alloc((ins + 1) * outs * sizeof *packed);
+    if (packed)
+        pack_vector(transpose(packed, &call->tensor[DENSE_W], outs, ins), &call->tensor[DENSE_B],
+                    outs);
+    return packed;
+}
+
+static void fill(float *restrict y, const float *restrict bias, size_t outs)
+{
+    for (size_t o = 0; o < outs; o++)
+        y[o] = bias[o];
+}
+
+static void relu(float *restrict y, size_t outs)
+{
+    for (size_t o = 0; o < outs; o++)
+        y[o] = y[o] < 0 ? 0 : y[o];
+}
+
+static void run(const struct call *call)
+{
+    const struct tensor *tx = &call->tensor[DENSE_X], *ty = &call->tensor[DENSE_Y];
+    size_t batch = call->dims.extent[BATCH], ins = call->dims.extent[IN];
+    size_t all = call->dims.extent[OUT];
+    const float *w = call->prepared, *bias = w + ins * all;
+
+    for (size_t b = 0; b < batch; b += BLOCK_ROWS)
+        for (size_t o = 0; o < all; o += BLOCK_OUTS) {
+            size_t rows = at_most(batch - b, BLOCK_ROWS), outs = at_most(all - o, BLOCK_OUTS);
+            const float *x = (const float *)tx->data + b * tx->ld;
+            float *y = (float *)ty->data + b * ty->ld + o;
+            for (size_t r = 0; r < rows; r++)
+                fill(y + r * ty->ld, bias + o, outs);
+            accumulate(y, ty->ld, x, tx->ld, w + o, all, rows, ins, outs);
+            if (call->options.activation == ACTIVATION_RELU)
+                for (size_t r = 0; r < rows; r++)
+                    relu(y + r * ty->ld, outs);
+        }
+}
+
+const struct kernel KERNEL = {
+    .name = KERNEL_NAME,
+    .op = &dense_op,
+    .dtype = DTYPE_F32,
+    .backend = &compiler_backend,
+    .isa = KERNEL_ISA,
+    .run = run,
+    .prepare = prepare,
+    .release = free,
+    .about = "plain C: blocks of 16 rows, 8 inputs at a time; load-bound",
+};

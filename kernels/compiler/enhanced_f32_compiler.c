@@ -1,0 +1,70 @@
+/* Enhanced module of one CVR task: g = sigmoid(G_f f + G_m m + c), z = f + g m.
+ *
+ * A block of z first collects the gate's logits, then becomes the result in place while it is
+ * still in L1. Bound by reading the block and the weights from L1. */
+#include "kernels/compiler/exp.h"
+#include "kernels/compiler/transposed.h"
+#include "kernels/compiler/variant.h"
+
+#include <stdlib.h>
+
+/* G_f and G_m turned to [in, out], then c. */
+static void *prepare(const struct call *call)
+{
+    size_t width = call->dims.extent[WIDTH];
+    float *packed = packed_alloc((2 * width + 1) * width * sizeof *packed);
+    if (!packed)
+        return NULL;
+    float *gm = transpose(packed, &call->tensor[ENHANCED_GF], width, width);
+    float *c = transpose(gm, &call->tensor[ENHANCED_GM], width, width);
+    pack_vector(c, &call->tensor[ENHANCED_C], width);
+    return packed;
+}
+
+static void fill(float *restrict z, const float *restrict c, size_t outs)
+{
+    for (size_t o = 0; o < outs; o++)
+        z[o] = c[o];
+}
+
+/* z = f + sigmoid(z) m: one copy of the loop for every row, as in transposed.h. */
+static __attribute__((noinline)) void gate(float *restrict z, const float *restrict f,
+                                           const float *restrict m, size_t outs)
+{
+    for (size_t o = 0; o < outs; o++)
+        z[o] = f[o] + logistic(z[o]) * m[o];
+}
+
+static void run(const struct call *call)
+{
+    const struct tensor *tf = &call->tensor[ENHANCED_F], *tm = &call->tensor[ENHANCED_M];
+    const struct tensor *tz = &call->tensor[ENHANCED_Z];
+    size_t batch = call->dims.extent[BATCH], width = call->dims.extent[WIDTH];
+    const float *gf = call->prepared, *gm = gf + width * width, *c = gm + width * width;
+
+    for (size_t b = 0; b < batch; b += BLOCK_ROWS)
+        for (size_t o = 0; o < width; o += BLOCK_OUTS) {
+            size_t rows = at_most(batch - b, BLOCK_ROWS), outs = at_most(width - o, BLOCK_OUTS);
+            const float *f = (const float *)tf->data + b * tf->ld;
+            const float *m = (const float *)tm->data + b * tm->ld;
+            float *z = (float *)tz->data + b * tz->ld + o;
+            for (size_t r = 0; r < rows; r++)
+                fill(z + r * tz->ld, c + o, outs);
+            accumulate(z, tz->ld, f, tf->ld, gf + o, width, rows, width, outs);
+            accumulate(z, tz->ld, m, tm->ld, gm + o, width, rows, width, outs);
+            for (size_t r = 0; r < rows; r++)
+                gate(z + r * tz->ld, f + r * tf->ld + o, m + r * tm->ld + o, outs);
+        }
+}
+
+const struct kernel KERNEL = {
+    .name = KERNEL_NAME,
+    .op = &enhanced_op,
+    .dtype = DTYPE_F32,
+    .backend = &compiler_backend,
+    .isa = KERNEL_ISA,
+    .run = run,
+    .prepare = prepare,
+    .release = free,
+    .about = "plain C: blocks of 16 rows, 8 inputs at a time, expf of libmvec; load-bound",
+};

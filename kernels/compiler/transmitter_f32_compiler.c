@@ -1,0 +1,60 @@
+/* Transmitter of one CVR task: m = ReLU(A F + a). A square dense layer; see dense_f32_compiler.c.
+ */
+#include "kernels/compiler/transposed.h"
+#include "kernels/compiler/variant.h"
+
+#include <stdlib.h>
+
+/* A turned to [in, out], then a. */
+static void *prepare(const struct call *call)
+{
+    size_t width = call->dims.extent[WIDTH];
+    float *packed = packed_alloc((width + 1) * width * sizeof *packed);
+    if (packed)
+        pack_vector(transpose(packed, &call->tensor[TRANSMITTER_A], width, width),
+                    &call->tensor[TRANSMITTER_BIAS], width);
+    return packed;
+}
+
+static void fill(float *restrict m, const float *restrict bias, size_t outs)
+{
+    for (size_t o = 0; o < outs; o++)
+        m[o] = bias[o];
+}
+
+static void relu(float *restrict m, size_t outs)
+{
+    for (size_t o = 0; o < outs; o++)
+        m[o] = m[o] < 0 ? 0 : m[o];
+}
+
+static void run(const struct call *call)
+{
+    const struct tensor *tf = &call->tensor[TRANSMITTER_F], *tm = &call->tensor[TRANSMITTER_M];
+    size_t batch = call->dims.extent[BATCH], width = call->dims.extent[WIDTH];
+    const float *a = call->prepared, *bias = a + width * width;
+
+    for (size_t b = 0; b < batch; b += BLOCK_ROWS)
+        for (size_t o = 0; o < width; o += BLOCK_OUTS) {
+            size_t rows = at_most(batch - b, BLOCK_ROWS), outs = at_most(width - o, BLOCK_OUTS);
+            const float *f = (const float *)tf->data + b * tf->ld;
+            float *m = (float *)tm->data + b * tm->ld + o;
+            for (size_t r = 0; r < rows; r++)
+                fill(m + r * tm->ld, bias + o, outs);
+            accumulate(m, tm->ld, f, tf->ld, a + o, width, rows, width, outs);
+            for (size_t r = 0; r < rows; r++)
+                relu(m + r * tm->ld, outs);
+        }
+}
+
+const struct kernel KERNEL = {
+    .name = KERNEL_NAME,
+    .op = &transmitter_op,
+    .dtype = DTYPE_F32,
+    .backend = &compiler_backend,
+    .isa = KERNEL_ISA,
+    .run = run,
+    .prepare = prepare,
+    .release = free,
+    .about = "plain C: blocks of 16 rows, 8 inputs at a time; load-bound",
+};

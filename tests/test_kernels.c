@@ -1,0 +1,74 @@
+/* Every kernel of the table against the scalar reference, one test for each, on shapes that `ektm
+ * check` does not draw by default. */
+#include "harness/verify/bed.h"
+
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+
+enum { SEEDS = 2, FIRST_SEED = 1001, KERNELS_MAX = 1024 };
+
+ParameterizedTestParameters(kernels, agrees_with_reference)
+{
+    static size_t index[KERNELS_MAX];
+    size_t count = 0;
+    while (kernels[count]) {
+        index[count] = count;
+        count++;
+    }
+    return cr_make_param_array(size_t, index, count);
+}
+
+ParameterizedTest(size_t *index, kernels, agrees_with_reference)
+{
+    const struct kernel *kernel = kernels[*index];
+    char reason[128], shape[256];
+    if (!kernel_usable(kernel, reason, sizeof reason))
+        cr_skip_test("%s: %s", kernel->name, reason);
+    size_t trials = awkward_trials(kernel->op);
+    for (size_t i = 0; i < SEEDS * trials; i++) {
+        struct trial trial = awkward_trial(kernel->op, i % trials, FIRST_SEED + i / trials);
+        struct bed bed;
+        struct fault fault;
+        cr_assert(bed_make(&bed, &trial, kernel->dtype, &fault), "%s", fault.text);
+        struct verdict verdict = bed_try(&bed, kernel);
+        trial_describe(&trial, shape, sizeof shape);
+        cr_expect(verdict.passed, "%s: %s (%s)", kernel->name, verdict.text, shape);
+        bed_free(&bed);
+    }
+}
+
+Test(kernels, are_named_after_op_dtype_and_backend)
+{
+    for (const struct kernel *const *k = kernels; *k; k++) {
+        char name[96];
+        int length = snprintf(name, sizeof name, "%s_%s_%s", (*k)->op->name,
+                              dtype_name((*k)->dtype), (*k)->backend->name);
+        cr_expect(strncmp((*k)->name, name, (size_t)length) == 0, "%s should begin with %s",
+                  (*k)->name, name);
+        cr_expect(kernel_find((*k)->name) == *k, "two kernels are named %s", (*k)->name);
+        cr_expect((*k)->about && (*k)->run, "%s lacks `about` or `run`", (*k)->name);
+        cr_expect(!(*k)->prepare == !(*k)->release,
+                  "%s prepares but does not release, or the "
+                  "other way round",
+                  (*k)->name);
+    }
+}
+
+/* Every op has a kernel of every backend that is in this build, the baseline at every ISA that a
+ * hand-tuned kernel has. */
+Test(kernels, cover_every_op)
+{
+    for (const struct op *const *op = ops; *op; op++)
+        for (const struct backend *const *b = backends; *b; b++) {
+            char reason[128];
+            size_t count = 0;
+            if (!(*b)->usable(reason, sizeof reason) && strcmp((*b)->version(), "unavailable") == 0)
+                continue;
+            for (const struct kernel *const *k = kernels; *k; k++)
+                count += (*k)->op == *op && (*k)->backend == *b;
+            cr_expect(count > 0, "%s has no kernel for %s", (*b)->name, (*op)->name);
+        }
+    for (const struct kernel *const *k = kernels; *k; k++)
+        cr_expect((*k)->isa == ISA_SCALAR || kernel_baseline(*k), "nothing to compare %s with",
+                  (*k)->name);
+}

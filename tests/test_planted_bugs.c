@@ -1,0 +1,195 @@
+/* Kernels broken on purpose: what `ektm check` is worth. A sound kernel passes, and the same kernel
+ * with any one of these bugs is caught. */
+#include "harness/verify/bed.h"
+#include "reference/operands.h"
+
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <math.h>
+
+enum bug {
+    NO_BUG,
+    DROPS_LAST_TERM,       /* a tail of the sum is left out                     */
+    DROPS_LAST_OUTPUT,     /* a tail of the outputs is never written            */
+    NARROW_ACCUMULATOR,    /* the sum is kept in half the bits                  */
+    NO_BIAS,               /* of the last output                                */
+    WRONG_BIAS,            /* the neighbour's                                   */
+    NO_ACTIVATION,         /* of the last row                                   */
+    ACTIVATION_UNASKED,    /* of the last row                                   */
+    STORES_BEHIND_ROW,     /* one number, into the gap or over the end          */
+    STORES_BEFORE_START,   /* one number                                        */
+    READS_BEHIND_WEIGHTS,  /* one number, unused                                */
+    WRITES_TO_INPUT,       /* puts the same value back                          */
+    ORDER_DEPENDS_ON_ROWS, /* sums backwards in the last row of an even batch   */
+    DIVIDES_BY_ZERO,       /* an integer                                        */
+    BUGS
+};
+
+static const char *const bug_names[BUGS] = {
+    "no bug",
+    "drops the last term",
+    "drops the last output",
+    "narrow accumulator",
+    "no bias",
+    "wrong bias",
+    "no activation",
+    "activation unasked",
+    "store behind",
+    "store before",
+    "read behind weights",
+    "write to input",
+    "order depends on rows",
+    "integer division by zero",
+};
+
+static enum bug planted;
+
+/* Keeps 12 of the 24 bits of a sum. */
+static float narrow(float sum)
+{
+    int exponent;
+    float mantissa = frexpf(sum, &exponent);
+    return ldexpf(rintf(mantissa * 0x1p12f) * 0x1p-12f, exponent);
+}
+
+static float dense_element(const struct call *call, size_t b, size_t o)
+{
+    const size_t *n = call->dims.extent;
+    const struct tensor *t = call->tensor;
+    const float *x = (const float *)t[DENSE_X].data + b * t[DENSE_X].ld;
+    const float *w = (const float *)t[DENSE_W].data + o * t[DENSE_W].ld;
+    const float *bias = t[DENSE_B].data;
+    bool last_output = o + 1 == n[OUT], last_row = b + 1 == n[BATCH];
+    bool backwards = planted == ORDER_DEPENDS_ON_ROWS && last_row && n[BATCH] % 2 == 0;
+    float sum = bias[planted == WRONG_BIAS && last_output && o > 0 ? o - 1 : o];
+    if (planted == NO_BIAS && last_output)
+        sum = 0;
+    size_t terms = n[IN] - (planted == DROPS_LAST_TERM && n[IN] % 8 != 0);
+    for (size_t k = 0; k < terms; k++) {
+        size_t at = backwards ? terms - 1 - k : k;
+        sum = fmaf(x[at], w[at], sum);
+        if (planted == NARROW_ACCUMULATOR)
+            sum = narrow(sum);
+    }
+    bool relu = call->options.activation == ACTIVATION_RELU;
+    if (last_row && (planted == NO_ACTIVATION || planted == ACTIVATION_UNASKED))
+        relu = planted == ACTIVATION_UNASKED;
+    return relu && sum < 0 ? 0 : sum;
+}
+
+static void touch_what_is_not_ours(const struct call *call)
+{
+    const size_t *n = call->dims.extent;
+    const struct tensor *t = call->tensor;
+    float *y = t[DENSE_Y].data;
+    volatile float *x = t[DENSE_X].data;
+    volatile float *behind = (float *)t[DENSE_W].data + (n[OUT] - 1) * t[DENSE_W].ld + n[IN];
+    if (n[BATCH] == 0)
+        return;
+    if (planted == STORES_BEHIND_ROW)
+        y[(n[BATCH] - 1) * t[DENSE_Y].ld + n[OUT]] = 1;
+    if (planted == STORES_BEFORE_START)
+        y[-1] = 1;
+    if (planted == READS_BEHIND_WEIGHTS)
+        (void)*behind;
+    if (planted == WRITES_TO_INPUT)
+        x[0] = x[0];
+    if (planted == DIVIDES_BY_ZERO) {
+        volatile int zero = 0;
+        y[0] = (float)(1 / zero);
+    }
+}
+
+static void dense_planted(const struct call *call)
+{
+    const size_t *n = call->dims.extent;
+    const struct tensor *y = &call->tensor[DENSE_Y];
+    for (size_t b = 0; b < n[BATCH]; b++)
+        for (size_t o = 0; o < n[OUT] - (planted == DROPS_LAST_OUTPUT && n[OUT] % 8 != 0); o++)
+            ((float *)y->data)[b * y->ld + o] = dense_element(call, b, o);
+    touch_what_is_not_ours(call);
+}
+
+/* How many of the trials that `ektm check` draws refuse the kernel. */
+static size_t refusals(const char *op, void (*run)(const struct call *))
+{
+    struct kernel kernel = {.name = "planted", .op = op_find(op), .dtype = DTYPE_F32, .run = run};
+    size_t refused = 0;
+    for (size_t i = 0; i < awkward_trials(kernel.op); i++) {
+        struct trial trial = awkward_trial(kernel.op, i, 1);
+        struct bed bed;
+        struct fault fault;
+        cr_assert(bed_make(&bed, &trial, kernel.dtype, &fault), "%s", fault.text);
+        struct verdict verdict = bed_try(&bed, &kernel);
+        refused += !verdict.passed;
+        cr_expect(verdict.passed == (verdict.text[0] == '\0'), "a refusal has a reason");
+        bed_free(&bed);
+    }
+    return refused;
+}
+
+ParameterizedTestParameters(planted_bugs, are_caught)
+{
+    static int bug[BUGS];
+    for (int i = 0; i < BUGS; i++)
+        bug[i] = i;
+    return cr_make_param_array(int, bug, BUGS);
+}
+
+ParameterizedTest(int *bug, planted_bugs, are_caught)
+{
+#ifndef __x86_64__
+    if (*bug == DIVIDES_BY_ZERO)
+        cr_skip_test("an integer division by zero is no fault on this architecture");
+#endif
+    planted = (enum bug) * bug;
+    size_t refused = refusals("dense", dense_planted);
+    if (planted == NO_BUG)
+        cr_assert_eq(refused, 0, "a sound kernel was refused %zu times", refused);
+    else
+        cr_assert_gt(refused, 0, "not caught: %s", bug_names[planted]);
+}
+
+/* ---- bugs of other layers -----------------------------------------------------------------------
+ */
+
+/* The scalar reference, then one thing wrong. */
+static void embedding_without_division(const struct call *call)
+{
+    struct call sum = *call;
+    sum.options.pooling = POOLING_SUM;
+    op_find("embedding")->reference(&sum);
+}
+
+static void router_without_temperature(const struct call *call)
+{
+    struct call one = *call;
+    one.options.tau = 1;
+    op_find("router")->reference(&one);
+}
+
+/* The logistic function by a polynomial of too low a degree near 0, as 1/2 + x/4. */
+static void head_with_linear_logistic(const struct call *call)
+{
+    const struct tensor *p = &call->tensor[HEAD_P];
+    op_find("head")->reference(call);
+    for (size_t b = 0; b < call->dims.extent[BATCH]; b++) {
+        double value = real_at(p, b, 0);
+        real_put(p, b, 0, 0.5 + log(value / (1 - value)) / 4);
+    }
+}
+
+static void enhanced_without_second_half(const struct call *call)
+{
+    struct call half = *call;
+    half.tensor[ENHANCED_GM] = call->tensor[ENHANCED_GF];
+    op_find("enhanced")->reference(&half);
+}
+
+Test(planted_bugs, of_other_layers_are_caught)
+{
+    cr_expect_gt(refusals("embedding", embedding_without_division), 0);
+    cr_expect_gt(refusals("router", router_without_temperature), 0);
+    cr_expect_gt(refusals("head", head_with_linear_logistic), 0);
+    cr_expect_gt(refusals("enhanced", enhanced_without_second_half), 0);
+}
