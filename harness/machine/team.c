@@ -146,8 +146,7 @@ void team_run(struct team *team, team_work *work, void *argument)
     await_below(team, 0, epoch);
 }
 
-/* ---- start and end ------------------------------------------------------------------------------
- */
+/* ---- start and end --------------------------------------------------------------------------- */
 
 /* The first work of every team. */
 static void pin(void *argument, size_t index, size_t members)

@@ -8,8 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- the table of processors --------------------------------------------------------------------
- */
+/* ---- the table of processors ----------------------------------------------------------------- */
 
 /* Of the nodes local to `pu` the one with the fewest processors: nearest, and not one that only
  * adds memory to a larger part of the machine. */
@@ -104,8 +103,7 @@ void topology_nodes(const struct topology *topology, hwloc_nodeset_t nodes)
     }
 }
 
-/* ---- a synthetic machine ------------------------------------------------------------------------
- */
+/* ---- a synthetic machine --------------------------------------------------------------------- */
 
 /* A bound on the processors that `text` describes: the product of its numbers, less what brackets
  * and parentheses hold. Keeps a mistyped number from taking all memory. */
@@ -155,8 +153,7 @@ static bool describe(struct topology *t, const char *text, struct fault *fault)
     return true;
 }
 
-/* ---- this machine -------------------------------------------------------------------------------
- */
+/* ---- this machine ---------------------------------------------------------------------------- */
 
 /* The designs that servers and boards carry most; `id` as in /proc/cpuinfo. */
 static const struct {
