@@ -92,7 +92,7 @@ static size_t add_bottom(struct ektm *m)
     const struct ektm_config *c = &m->config;
     size_t from = BUFFER_X;
     for (size_t l = 0; l < c->bottoms; l++) {
-        char name[16];
+        char name[32];
         snprintf(name, sizeof name, "bottom.%zu", l);
         size_t w = add_weight(m, c->bottom[l], m->buffer_width[from], "bottom.%zu.weight", l);
         add_weight(m, c->bottom[l], 0, "bottom.%zu.bias", l);

@@ -74,7 +74,7 @@ struct ektm_binding {
 
 /* One layer: an op, its sizes (BATCH and IDS left 0) and where its operands are. */
 struct ektm_layer {
-    char name[16]; /* "embedding", "projection", "bottom.0", "tower", "router", ...        */
+    char name[32]; /* "embedding", "projection", "bottom.0", "tower", "router", ...        */
     bool per_task; /* the same name and sizes once for each task                            */
     size_t task;   /* of a per-task layer                                                   */
     const struct op *op;

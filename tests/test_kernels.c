@@ -4,6 +4,8 @@
 
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
+#include <stdio.h>
+#include <string.h>
 
 enum { SEEDS = 2, FIRST_SEED = 1001, KERNELS_MAX = 1024 };
 

@@ -1,5 +1,6 @@
 /* The one-way rule of the includes, and that breaking it is noticed. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static int holds(const char *root)

@@ -1,8 +1,8 @@
 /* Dense layer: y = activation(W x + b).
  *
- * A block of outputs starts as the biases, takes the products of a few inputs at a time and is
- * activated while it is still in L1. Bound by reading the block and the weights from L1; for a
- * single row, by reading the weights once. */
+ * A block of rows starts as the biases, takes the products of a few inputs at a time and is
+ * activated while it is still in the cache. Bound by reading the weights and the outputs from
+ * cache, once for every few multiply-adds; for a single row, by reading the weights once. */
 #include "kernels/compiler/transposed.h"
 #include "kernels/compiler/variant.h"
 
@@ -34,22 +34,21 @@ static void relu(float *restrict y, size_t outs)
 static void run(const struct call *call)
 {
     const struct tensor *tx = &call->tensor[DENSE_X], *ty = &call->tensor[DENSE_Y];
-    size_t batch = call->dims.extent[BATCH], ins = call->dims.extent[IN];
-    size_t all = call->dims.extent[OUT];
-    const float *w = call->prepared, *bias = w + ins * all;
+    size_t batch = call->dims.extent[BATCH];
+    size_t ins = call->dims.extent[IN], outs = call->dims.extent[OUT];
+    const float *w = call->prepared, *bias = w + ins * outs;
 
-    for (size_t b = 0; b < batch; b += BLOCK_ROWS)
-        for (size_t o = 0; o < all; o += BLOCK_OUTS) {
-            size_t rows = at_most(batch - b, BLOCK_ROWS), outs = at_most(all - o, BLOCK_OUTS);
-            const float *x = (const float *)tx->data + b * tx->ld;
-            float *y = (float *)ty->data + b * ty->ld + o;
+    for (size_t b = 0; b < batch; b += BLOCK_ROWS) {
+        size_t rows = at_most(batch - b, BLOCK_ROWS);
+        const float *x = (const float *)tx->data + b * tx->ld;
+        float *y = (float *)ty->data + b * ty->ld;
+        for (size_t r = 0; r < rows; r++)
+            fill(y + r * ty->ld, bias, outs);
+        accumulate(y, ty->ld, x, tx->ld, w, outs, rows, ins, outs);
+        if (call->options.activation == ACTIVATION_RELU)
             for (size_t r = 0; r < rows; r++)
-                fill(y + r * ty->ld, bias + o, outs);
-            accumulate(y, ty->ld, x, tx->ld, w + o, all, rows, ins, outs);
-            if (call->options.activation == ACTIVATION_RELU)
-                for (size_t r = 0; r < rows; r++)
-                    relu(y + r * ty->ld, outs);
-        }
+                relu(y + r * ty->ld, outs);
+    }
 }
 
 const struct kernel KERNEL = {
@@ -61,5 +60,5 @@ const struct kernel KERNEL = {
     .run = run,
     .prepare = prepare,
     .release = free,
-    .about = "plain C: blocks of 16 rows, 8 inputs at a time; load-bound",
+    .about = "plain C: blocks of 32 rows, 8 inputs at a time; load-bound",
 };

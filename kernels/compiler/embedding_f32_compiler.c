@@ -23,8 +23,8 @@ static void run(const struct call *call)
         for (size_t f = 0; f < n[FIELDS]; f++, bag++) {
             float *x = (float *)t[EMBEDDING_X].data + b * t[EMBEDDING_X].ld + f * n[WIDTH];
             size_t count = (size_t)(bag[1] - bag[0]);
-            add_rows(x, table + index_at(&t[EMBEDDING_FIRST], f * t[EMBEDDING_FIRST].ld) * ld, ld,
-                     ids + bag[0], count, n[WIDTH]);
+            add_rows(x, table + index_at(&t[EMBEDDING_FIRST], f) * ld, ld, ids + bag[0], count,
+                     n[WIDTH]);
             if (call->options.pooling == POOLING_MEAN && count > 1)
                 scale(x, 1 / (float)count, n[WIDTH]);
         }

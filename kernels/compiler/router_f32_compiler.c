@@ -147,5 +147,5 @@ const struct kernel KERNEL = {
     .run = run,
     .prepare = prepare,
     .release = free,
-    .about = "plain C: one row at a time, expf of libmvec; load-bound",
+    .about = "plain C: one row at a time, the C library's expf; load-bound",
 };
