@@ -12,15 +12,18 @@ typedef void team_work(void *argument, size_t member, size_t members);
 
 /* Starts a team of `members`: the caller is member 0, and is pinned like the others. More members
  * than usable processors share them in turn (`team_oversubscribed`). A team that could not be
- * pinned still works (`team_pinned`). NULL: out of threads or memory. */
+ * pinned still works (`team_pinned`). `topology` must outlive it. NULL: out of threads or memory.
+ */
 struct team *team_start(const struct topology *topology, enum placement placement, size_t members,
                         struct fault *fault);
 
 /* Runs `work` on every member and returns when all are done. What the caller wrote before is seen
- * by the members, what they wrote is seen by the caller afterwards. */
+ * by the members, what they wrote is seen by the caller afterwards. Members spin for a millisecond
+ * after their last work, then sleep: a run after a longer pause pays for waking them, so let an
+ * untimed one precede what is timed. */
 void team_run(struct team *team, team_work *work, void *argument);
 
-/* Ends the threads and gives the caller its old affinity back. */
+/* Ends the threads and gives the caller, the one that started it, its old affinity back. */
 void team_stop(struct team *team);
 
 size_t team_members(const struct team *team);

@@ -1,0 +1,10 @@
+/* How much processor time the control group grants: what no cpuset and no affinity mask tells. */
+#ifndef EKTM_HARNESS_MACHINE_QUOTA_H
+#define EKTM_HARNESS_MACHINE_QUOTA_H
+
+/* Processors' worth of time (quota / period) that the CPU controllers of this process's control
+ * groups grant: the least from its group up to the root, in either version of the interface. 0: no
+ * limit is readable. Every path is taken below `root`; "" for this system. */
+double quota_read(const char *root);
+
+#endif
