@@ -41,12 +41,12 @@ INLINE void add_units(__m512 logit[TILE_ROWS], const struct head *h, size_t row,
                       const size_t rows, const size_t vectors)
 {
     __m512 sum[TILE_ROWS][WIDE_VECTORS];
-    const size_t terms = h->panels->terms, stride = vectors * LANES;
+    const size_t terms = h->panels->terms, stride = at_most(vectors, PANEL_VECTORS) * LANES;
     for (size_t r = 0; r < rows; r++)
         for (size_t v = 0; v < vectors; v++)
             sum[r][v] = _mm512_load_ps(h->panels->bias + unit + v * LANES);
-    tile_add(sum, h->x + row * h->ld, h->ld, h->panels->weight + unit * terms, stride, 0, terms,
-             rows, vectors);
+    tile_add(sum, h->x + row * h->ld, h->ld, h->panels->weight + unit * terms, stride,
+             PANEL * terms, terms, rows, vectors);
     for (size_t v = 0; v < vectors; v++) {
         const __mmask16 lanes = lanes_of(h->panels->outs - unit - v * LANES);
         const __m512 w = load_strided(h->w + (unit + v * LANES) * h->w_ld, h->w_ld, lanes);
@@ -64,7 +64,10 @@ INLINE void logits_of(float *to, const struct head *h, size_t row, const size_t 
     __m512 logit[TILE_ROWS];
     for (size_t r = 0; r < rows; r++)
         logit[r] = _mm512_setzero_ps();
+    const size_t panels = panels_at_once(rows);
     size_t unit = 0;
+    for (; unit + panels * PANEL <= units; unit += panels * PANEL)
+        add_units(logit, h, row, unit, rows, panels * PANEL_VECTORS);
     for (; unit + PANEL <= units; unit += PANEL)
         add_units(logit, h, row, unit, rows, PANEL_VECTORS);
     switch (whole_vectors(units - unit) / LANES) {

@@ -14,9 +14,10 @@
  * tiles of 5 to 1 rows. A row that is all there is takes two panels at once, to have chains enough;
  * what counts then is the stream of weights.
  *
- * Blocks: DEPTH terms of a panel stay in L1 while a block of BLOCK_ROWS rows of x, which stays in
- * L2, goes past it. Between the stretches of terms the sums wait in y. Up to 6 rows need no blocks:
- * each panel is read once, from end to end.
+ * Blocks: DEPTH terms of six rows of x stay in L1 while they meet a panel, the same terms of the
+ * panel and of BLOCK_ROWS rows of x in L2 while all of those rows go past it. Between the stretches
+ * of terms the sums wait in y. Up to 6 rows need no blocks: each panel is read once, from end to
+ * end.
  *
  * Every sum is one chain, from the bias through the terms in order, whatever tile it falls into and
  * wherever it is put aside: no bit depends on the number of rows. Outputs that do not fill a panel
@@ -32,8 +33,11 @@ enum {
     TILE_ROWS = 6,
     WIDE_VECTORS = 2 * PANEL_VECTORS, /* of a tile for a single row */
     BLOCK_ROWS = 16 * TILE_ROWS,
-    DEPTH = 128
+    DEPTH = 512
 };
+
+/* Panels in the tile of a call that has so few rows. */
+INLINE size_t panels_at_once(const size_t rows) { return rows == 1 ? 2 : 1; }
 
 INLINE size_t at_most(size_t count, size_t limit) { return count < limit ? count : limit; }
 
@@ -133,18 +137,20 @@ INLINE void stretch_panel(const struct stretch *s, size_t out, const size_t vect
     }
 }
 
-/* One row past pairs of whole panels; returns the first output that is left. */
-INLINE size_t stretch_pairs(const struct stretch *s)
+/* A few rows past as many whole panels at once as is good for them; returns the first output that
+ * is left. */
+INLINE size_t stretch_group(const struct stretch *s, const size_t rows)
 {
+    const size_t panels = panels_at_once(rows);
     size_t out = 0;
-    for (; out + 2 * PANEL <= s->panels->outs; out += 2 * PANEL)
-        stretch_tile(s, 0, out, 1, WIDE_VECTORS);
+    for (; out + panels * PANEL <= s->panels->outs; out += panels * PANEL)
+        stretch_tile(s, 0, out, rows, panels * PANEL_VECTORS);
     return out;
 }
 
 static inline void stretch_run(const struct stretch *s)
 {
-    size_t outs = s->panels->outs, out = s->rows == 1 ? stretch_pairs(s) : 0;
+    size_t outs = s->panels->outs, out = s->rows == 1 ? stretch_group(s, 1) : 0;
     for (; out + PANEL <= outs; out += PANEL)
         stretch_panel(s, out, PANEL_VECTORS);
     switch (whole_vectors(outs - out) / LANES) {

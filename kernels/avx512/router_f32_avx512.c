@@ -7,16 +7,16 @@
  *                  |     . .        in a zmm              :     | +   +   +   +  |  4 tasks i
  *                  |       .                                    | +   +   +   +  |
  *
- * Three steps for each row, whose towers stay in L1. Inner products four by four tasks (gram.h).
- * The softmax: up to 4 tasks have all their scores in one register, more go through a matrix on the
- * stack, 16 scores of a task at a time; a task's own score is subtracted first, so that exp stays
- * in range, and the shares are divided by T+1 here, once. The average: a tile of 4 tasks by 4
- * vectors, 16 sums which 4 loads and 4 broadcasts feed. Tasks beyond the last repeat it and are
- * dropped or masked, and so are lanes beyond the width.
+ * Three steps for each row, whose towers stay in L1, all by blocks of four tasks. Inner products
+ * four by four (gram.h). The softmax of a block is one register's work, 16 scores at a time; a
+ * task's own score is subtracted first, so that exp stays in range, and the shares are divided by
+ * T+1 here, once. The average: a tile of 4 tasks by 4 vectors, 16 sums which 4 loads and 4
+ * broadcasts feed. Tasks beyond the last repeat it and are masked out of the softmax; lanes beyond
+ * the width are masked.
  *
  * In mode task `prepare` computes the shares from the task vectors and only the average is left.
- * Bottleneck: the multiply-adds, with a share for the shuffles and the softmax that does not shrink
- * with the width. */
+ * Bottleneck: the multiply-adds; the latencies of the softmax hide behind the average of the row
+ * before. */
 #include "kernels/avx512/exp.h"
 #include "kernels/avx512/gram.h"
 #include "kernels/kernel.h"
@@ -30,112 +30,128 @@ extern const struct backend avx512_backend;
 
 enum { AVERAGE_VECTORS = 4 };
 
-/* What a row's shares are made of. */
+/* What shares are made of. */
 struct vectors {
-    const float *vector; /* [tasks, width] */
+    const float *at; /* [tasks, width] */
     size_t ld, tasks, width;
     float tau;
 };
 
-/* The matrix of shares: task i's begin at i * share_ld(tasks). */
-INLINE size_t share_ld(size_t tasks)
-{
-    return tasks <= GRAM ? GRAM : (tasks + LANES - 1) / LANES * LANES;
-}
+/* Scores and shares lie in blocks of four tasks i by four towers j, lane 4 j + i, the blocks of the
+ * same tasks one behind the other: share_ij is element 4 j + i % 4 of the i / 4-th run of blocks.
+ */
+enum { BLOCK = GRAM * GRAM, BLOCKS_MAX = (TASKS_MAX + GRAM - 1) / GRAM };
 
-/* exp((cos - own) / tau), where cos = dot / norms or 0 and own = 1 or 0 by the rule for zero
- * vectors; 0 outside `mask`. */
-INLINE __m512 weight_of(__m512 dot, __m512 own_norm, __m512 norm, float tau, __mmask16 mask)
-{
-    const __m512 zero = _mm512_setzero_ps(), norms = _mm512_mul_ps(own_norm, norm);
-    const __mmask16 compared = _mm512_cmp_ps_mask(norms, zero, _CMP_NEQ_UQ);
-    const __mmask16 own = _mm512_cmp_ps_mask(own_norm, zero, _CMP_GT_OQ);
-    __m512 score = _mm512_maskz_div_ps(compared, dot, norms);
-    score = _mm512_mask_sub_ps(score, own, score, _mm512_set1_ps(1));
-    return _mm512_maskz_mov_ps(mask, vector_exp(_mm512_div_ps(score, _mm512_set1_ps(tau))));
-}
+INLINE size_t blocks_of(size_t tasks) { return (tasks + GRAM - 1) / GRAM; }
 
 INLINE void four_of(const float *four[GRAM], const struct vectors *s, size_t first)
 {
     for (size_t i = 0; i < GRAM; i++)
-        four[i] = s->vector + (first + i < s->tasks ? first + i : s->tasks - 1) * s->ld;
+        four[i] = s->at + (first + i < s->tasks ? first + i : s->tasks - 1) * s->ld;
 }
 
-/* Up to four tasks: lane 4 i + j is for the pair (i, j) all the way. */
-INLINE void shares_of_few(float *share, const struct vectors *s)
-{
-    const __m512i i_own = _mm512_setr_epi32(0, 0, 0, 0, 5, 5, 5, 5, 10, 10, 10, 10, 15, 15, 15, 15);
-    const __m512i j_own = _mm512_setr_epi32(0, 5, 10, 15, 0, 5, 10, 15, 0, 5, 10, 15, 0, 5, 10, 15);
-    const float *f[GRAM];
-    four_of(f, s, 0);
-    const __m512 dot = gram(f, f, s->width, true), root = _mm512_sqrt_ps(dot);
-    const __m512 weight =
-        weight_of(dot, _mm512_permutexvar_ps(i_own, root), _mm512_permutexvar_ps(j_own, root),
-                  s->tau, (__mmask16)(lanes_of(s->tasks) * 0x1111));
-    __m512 total = _mm512_add_ps(weight, _mm512_permute_ps(weight, _MM_SHUFFLE(2, 3, 0, 1)));
-    total = _mm512_add_ps(total, _mm512_permute_ps(total, _MM_SHUFFLE(1, 0, 3, 2)));
-    const __m512 parts = _mm512_set1_ps((float)(s->tasks + 1));
-    _mm512_store_ps(share, _mm512_div_ps(weight, _mm512_mul_ps(total, parts)));
-}
-
-/* All inner products, four by four; what lies below the diagonal is the mirror of what lies above.
- */
-static void dots_of_many(float *dot, const struct vectors *s)
+/* All inner products. `count` is what matters of a diagonal block, a constant. */
+INLINE void dots_of(float *dot, const struct vectors *s, size_t blocks, const size_t count)
 {
     const __m512i mirror = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    const size_t ld = share_ld(s->tasks);
     const float *a[GRAM], *b[GRAM];
-    for (size_t i = 0; i < s->tasks; i += GRAM) {
-        four_of(a, s, i);
-        for (size_t j = i; j < s->tasks; j += GRAM) {
-            four_of(b, s, j);
-            _Alignas(64) float block[2][GRAM * GRAM];
-            __m512 dots = i == j ? gram(a, a, s->width, true) : gram(a, b, s->width, false);
-            _mm512_store_ps(block[0], dots);
-            _mm512_store_ps(block[1], _mm512_permutexvar_ps(mirror, dots));
-            for (size_t r = 0; r < GRAM; r++) {
-                _mm_store_ps(dot + (i + r) * ld + j, _mm_load_ps(block[0] + r * GRAM));
-                _mm_store_ps(dot + (j + r) * ld + i, _mm_load_ps(block[1] + r * GRAM));
-            }
+    for (size_t i = 0; i < blocks; i++) {
+        four_of(a, s, i * GRAM);
+        _mm512_store_ps(dot + (i * blocks + i) * BLOCK, gram_within(a, s->width, count));
+        for (size_t j = i + 1; j < blocks; j++) {
+            four_of(b, s, j * GRAM);
+            const __m512 dots = gram_between(a, b, s->width);
+            _mm512_store_ps(dot + (j * blocks + i) * BLOCK, dots);
+            _mm512_store_ps(dot + (i * blocks + j) * BLOCK, _mm512_permutexvar_ps(mirror, dots));
         }
     }
 }
 
-/* Any number of tasks, a row of the matrix at a time. */
+/* 1 / length, from the square of it; 0 for 0. */
+INLINE __m512 inverse_of(__m512 square)
+{
+    const __mmask16 some = _mm512_cmp_ps_mask(square, _mm512_setzero_ps(), _CMP_GT_OQ);
+    return _mm512_maskz_div_ps(some, _mm512_set1_ps(1), _mm512_sqrt_ps(square));
+}
+
+/* exp((cos - own) / tau), with cos = dot / (|i| |j|). By the rule for zero vectors a cosine with
+ * one is 0 and so is its own: their `inverse` lengths are 0. */
+INLINE __m512 weight_of(__m512 dot, __m512 i_inverse, __m512 j_inverse, __m512 inverse_tau)
+{
+    const __mmask16 own = _mm512_cmp_ps_mask(i_inverse, _mm512_setzero_ps(), _CMP_GT_OQ);
+    __m512 score = _mm512_mul_ps(_mm512_mul_ps(dot, i_inverse), j_inverse);
+    score = _mm512_mask_sub_ps(score, own, score, _mm512_set1_ps(1));
+    return vector_exp(_mm512_mul_ps(score, inverse_tau));
+}
+
+/* The total over the towers of a block, for each of its tasks, in every lane of the task. */
+INLINE __m512 total_over_towers(__m512 block)
+{
+    block = _mm512_add_ps(block, _mm512_shuffle_f32x4(block, block, _MM_SHUFFLE(2, 3, 0, 1)));
+    return _mm512_add_ps(block, _mm512_shuffle_f32x4(block, block, _MM_SHUFFLE(1, 0, 3, 2)));
+}
+
+/* Inner products become shares, in place. */
+INLINE void softmax(float *share, const struct vectors *s, size_t blocks)
+{
+    const __m512i diagonal =
+        _mm512_setr_epi32(0, 5, 10, 15, 0, 5, 10, 15, 0, 5, 10, 15, 0, 5, 10, 15);
+    const __m512i tower = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+    const __m512 one = _mm512_set1_ps(1), parts = _mm512_set1_ps((float)(s->tasks + 1));
+    const __m512 inverse_tau = _mm512_set1_ps(1 / s->tau);
+    __m512 inverse[BLOCKS_MAX]; /* of a block's tasks, once for each tower */
+    for (size_t i = 0; i < blocks; i++) {
+        const __m512 dots = _mm512_load_ps(share + (i * blocks + i) * BLOCK);
+        inverse[i] = inverse_of(_mm512_permutexvar_ps(diagonal, dots));
+    }
+    for (size_t i = 0; i < blocks; i++, share += blocks * BLOCK) {
+        __m512 total = _mm512_setzero_ps();
+        for (size_t j = 0; j < blocks; j++) {
+            const __m512 weight = weight_of(_mm512_load_ps(share + j * BLOCK), inverse[i],
+                                            _mm512_permutexvar_ps(tower, inverse[j]), inverse_tau);
+            const __mmask16 towers = lanes_of((s->tasks - j * GRAM) * GRAM);
+            _mm512_store_ps(share + j * BLOCK, _mm512_maskz_mov_ps(towers, weight));
+            total = _mm512_mask_add_ps(total, towers, total, weight);
+        }
+        const __m512 scale = _mm512_div_ps(one, _mm512_mul_ps(total_over_towers(total), parts));
+        for (size_t j = 0; j < blocks; j++)
+            _mm512_store_ps(share + j * BLOCK,
+                            _mm512_mul_ps(_mm512_load_ps(share + j * BLOCK), scale));
+    }
+}
+
+INLINE void shares_of_few(float *share, const struct vectors *s, const size_t tasks)
+{
+    dots_of(share, s, 1, tasks);
+    softmax(share, s, 1);
+}
+
 static void shares_of_many(float *share, const struct vectors *s)
 {
-    _Alignas(64) float norm[TASKS_MAX];
-    const size_t ld = share_ld(s->tasks), tasks = s->tasks;
-    dots_of_many(share, s);
-    for (size_t i = 0; i < tasks; i++)
-        norm[i] = share[i * ld + i];
-    for (size_t j = 0; j < tasks; j += LANES)
-        _mm512_store_ps(norm + j,
-                        _mm512_maskz_sqrt_ps(lanes_of(tasks - j),
-                                             _mm512_maskz_load_ps(lanes_of(tasks - j), norm + j)));
-    for (size_t i = 0; i < tasks; i++) {
-        float *row = share + i * ld;
-        __m512 sum = _mm512_setzero_ps();
-        for (size_t j = 0; j < tasks; j += LANES) {
-            const __mmask16 mask = lanes_of(tasks - j);
-            __m512 weight = weight_of(_mm512_maskz_load_ps(mask, row + j), _mm512_set1_ps(norm[i]),
-                                      _mm512_load_ps(norm + j), s->tau, mask);
-            sum = _mm512_add_ps(sum, weight);
-            _mm512_store_ps(row + j, weight);
-        }
-        const __m512 total = _mm512_set1_ps(_mm512_reduce_add_ps(sum) * (float)(tasks + 1));
-        for (size_t j = 0; j < tasks; j += LANES)
-            _mm512_store_ps(row + j, _mm512_div_ps(_mm512_load_ps(row + j), total));
-    }
+    const size_t blocks = blocks_of(s->tasks);
+    dots_of(share, s, blocks, GRAM);
+    softmax(share, s, blocks);
 }
 
-/* share[i, j] = softmax_j(cos_ij / tau) / (T+1) */
-INLINE void shares_of(float *share, const struct vectors *s)
+/* share_ij = softmax_j(cos_ij / tau) / (T+1) */
+static inline void shares_of(float *share, const struct vectors *s)
 {
-    if (s->tasks <= GRAM)
-        shares_of_few(share, s);
-    else
+    switch (s->tasks) {
+    case 1:
+        shares_of_few(share, s, 1);
+        break;
+    case 2:
+        shares_of_few(share, s, 2);
+        break;
+    case 3:
+        shares_of_few(share, s, 3);
+        break;
+    case 4:
+        shares_of_few(share, s, 4);
+        break;
+    default:
         shares_of_many(share, s);
+    }
 }
 
 /* One row of the batch, as the average sees it. */
@@ -149,10 +165,10 @@ struct routed {
 INLINE void average_tile(const struct routed *row, size_t task, size_t e, const size_t count,
                          const size_t vectors)
 {
-    const size_t last = vectors - 1, ld = share_ld(row->tasks);
+    const size_t last = vectors - 1;
     const __mmask16 tail = lanes_of(row->width - e - last * LANES);
     const __m512 part = _mm512_set1_ps(1 / (float)(row->tasks + 1));
-    const float *share = row->share + task * ld, *f = row->f + e;
+    const float *share = row->share + task * blocks_of(row->tasks) * GRAM, *f = row->f + e;
     __m512 sum[GRAM][AVERAGE_VECTORS];
     for (size_t v = 0; v < vectors; v++) {
         const __mmask16 mask = v == last ? tail : 0xffff;
@@ -160,12 +176,12 @@ INLINE void average_tile(const struct routed *row, size_t task, size_t e, const 
         for (size_t i = 0; i < count; i++)
             sum[i][v] = _mm512_mul_ps(f0, part);
     }
-    for (size_t j = 0; j < row->tasks; j++, f += row->width) {
+    for (size_t j = 0; j < row->tasks; j++, f += row->width, share += GRAM) {
         __m512 tower[AVERAGE_VECTORS];
         for (size_t v = 0; v < vectors; v++)
             tower[v] = _mm512_maskz_loadu_ps(v == last ? tail : 0xffff, f + v * LANES);
         for (size_t i = 0; i < count; i++) {
-            const __m512 weight = _mm512_set1_ps(share[i * ld + j]);
+            const __m512 weight = _mm512_set1_ps(share[i]);
             for (size_t v = 0; v < vectors; v++)
                 sum[i][v] = _mm512_fmadd_ps(weight, tower[v], sum[i][v]);
         }
@@ -211,31 +227,38 @@ static void *prepare(const struct call *call)
     const struct tensor *u = &call->tensor[ROUTER_U];
     const struct vectors s = {u->data, u->ld, call->dims.extent[TASKS], call->dims.extent[WIDTH],
                               call->options.tau};
-    float *share = packed_alloc((s.tasks + GRAM) * share_ld(s.tasks) * sizeof *share);
+    const size_t blocks = blocks_of(s.tasks);
+    float *share = packed_alloc(blocks * blocks * BLOCK * sizeof *share);
     if (share && call->options.similarity == SIMILARITY_TASK && s.tasks)
         shares_of(share, &s);
     return share;
 }
 
+/* The scores of row b+1 come before the average of row b: the latencies of the one pass while the
+ * multiply-adds of the other go on. */
 static void run(const struct call *call)
 {
-    _Alignas(64) float own[TASKS_MAX * TASKS_MAX];
+    _Alignas(64) float own[2][BLOCKS_MAX * BLOCKS_MAX * BLOCK];
     const struct tensor *f0 = &call->tensor[ROUTER_F0], *f = &call->tensor[ROUTER_F];
     const struct tensor *y = &call->tensor[ROUTER_Y];
     const size_t tasks = call->dims.extent[TASKS], width = call->dims.extent[WIDTH];
+    const size_t batch = tasks ? call->dims.extent[BATCH] : 0;
     const bool sample = call->options.similarity == SIMILARITY_SAMPLE;
-    for (size_t b = 0; b < call->dims.extent[BATCH]; b++) {
-        const struct routed row = {
+    struct vectors towers = {f->data, width, tasks, width, call->options.tau};
+    if (sample && batch)
+        shares_of(own[0], &towers);
+    for (size_t b = 0; b < batch; b++) {
+        towers.at += f->ld;
+        if (sample && b + 1 < batch)
+            shares_of(own[(b + 1) % 2], &towers);
+        average(&(struct routed){
             .f0 = (const float *)f0->data + b * f0->ld,
             .f = (const float *)f->data + b * f->ld,
-            .share = sample ? own : call->prepared,
+            .share = sample ? own[b % 2] : call->prepared,
             .y = (float *)y->data + b * y->ld,
             .tasks = tasks,
             .width = width,
-        };
-        if (sample && tasks)
-            shares_of(own, &(struct vectors){row.f, width, tasks, width, call->options.tau});
-        average(&row);
+        });
     }
 }
 

@@ -40,37 +40,25 @@ INLINE void row_add(__m512 sum[STRIPE_VECTORS], const float *row, const size_t v
     }
 }
 
-/* Calls stripe(call, column, width, vectors) for every stripe of `width` columns; `vectors` is a
- * constant in each of the calls. */
+/* Calls stripe(call, column, width, vectors) for every stripe of `width` of `all` columns;
+ * `vectors` is a constant in each of the calls. */
 #define FOR_EACH_STRIPE(stripe, call, all)                                                         \
     for (size_t column = 0, width; column < (all); column += width) {                              \
         width = (all)-column < STRIPE ? (all)-column : STRIPE;                                     \
         switch ((width + LANES - 1) / LANES) {                                                     \
-        case 8:                                                                                    \
-            stripe(call, column, width, 8);                                                        \
-            break;                                                                                 \
-        case 7:                                                                                    \
-            stripe(call, column, width, 7);                                                        \
-            break;                                                                                 \
-        case 6:                                                                                    \
-            stripe(call, column, width, 6);                                                        \
-            break;                                                                                 \
-        case 5:                                                                                    \
-            stripe(call, column, width, 5);                                                        \
-            break;                                                                                 \
-        case 4:                                                                                    \
-            stripe(call, column, width, 4);                                                        \
-            break;                                                                                 \
-        case 3:                                                                                    \
-            stripe(call, column, width, 3);                                                        \
-            break;                                                                                 \
-        case 2:                                                                                    \
-            stripe(call, column, width, 2);                                                        \
-            break;                                                                                 \
-        case 1:                                                                                    \
-            stripe(call, column, width, 1);                                                        \
-            break;                                                                                 \
+            STRIPE_OF(1, stripe, call)                                                             \
+            STRIPE_OF(2, stripe, call)                                                             \
+            STRIPE_OF(3, stripe, call)                                                             \
+            STRIPE_OF(4, stripe, call)                                                             \
+            STRIPE_OF(5, stripe, call)                                                             \
+            STRIPE_OF(6, stripe, call)                                                             \
+            STRIPE_OF(7, stripe, call)                                                             \
+            STRIPE_OF(8, stripe, call)                                                             \
         }                                                                                          \
     }
+#define STRIPE_OF(vectors, stripe, call)                                                           \
+case vectors:                                                                                      \
+    stripe(call, column, width, vectors);                                                          \
+    break;
 
 #endif
