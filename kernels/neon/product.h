@@ -15,8 +15,8 @@
  *                      +----+----+
  *
  * Sixteen chains cover four pipes at a latency of four cycles. The tile is 8 x 8 and not 6 x 16,
- * because batches are multiples of eight more often than of six, and its loads are only a quarter of
- * its multiply-adds as it is.
+ * because batches are multiples of eight more often than of six, and its loads are only a quarter
+ * of its multiply-adds as it is.
  *
  * Fewer than eight rows would leave too few chains, so these tiles are wider: 1 or 2 rows take four
  * panels at once, 3 or 4 rows two. They read each weight once, which is all the speed there is.
