@@ -18,7 +18,7 @@ endif
 # SANITIZE=address,undefined and other compilers get a folder of their own.
 SANITIZE ?=
 comma    := ,
-BUILD    ?= build/$(ARCH)-$(notdir $(CC))$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
+BUILD    ?= build/$(ARCH)-$(patsubst $(CROSS)%,%,$(notdir $(CC)))$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
             -Wcast-qual -Wundef -Wvla $(if $(CI),-Werror)
@@ -64,23 +64,26 @@ EKTM    := $(BUILD)/ektm
 
 # ---- targets --------------------------------------------------------------------------------------
 
-.PHONY: all deps deps-run deps-test bench test check check-emulated format format-check lint clean help FORCE
+.PHONY: all built deps deps-needed bench test check check-emulated format format-check lint clean help FORCE
 
-all: $(EKTM) ## build build/<arch>-<compiler>/ektm
+all: built ## build build/<arch>-<compiler>/ektm
 
-bench: deps-run ## measure this machine: every layer, backend, batch, thread count (ARGS=--quick)
-	@$(MAKE) --no-print-directory DEPS=no all
+bench: built ## measure this machine: every layer, backend, batch, thread count (ARGS=--quick)
 	@$(EKTM) bench $(ARGS)
 
-test: deps-test ## prove it: unit tests, every kernel against the reference, planted bugs
-	@$(MAKE) --no-print-directory DEPS=no all $(BUILD)/tests/ektm-tests
+test: built ## prove it: unit tests, every kernel against the reference, planted bugs
 	EKTM=$(EKTM) $(BUILD)/tests/ektm-tests $(or $(ARGS),-j$(shell nproc) --timeout 240)
 
-check: all ## every kernel against the reference; ARCH=aarch64 cross-builds and emulates
+check: built ## every kernel against the reference; ARCH=aarch64 cross-builds and emulates
 	$(RUN) $(EKTM) check $(ARGS)
 
-check-emulated: all ## check on emulated old CPUs: no instruction leaks out of its backend
+check-emulated: built ## check on emulated old CPUs: no instruction leaks out of its backend
 	tests/emulated.sh $(EKTM)
+
+# One inner make builds what all the goals run, after what they need is installed: it sees libraries
+# that have only just come, and goals side by side never build the same file twice at once.
+built: deps-needed
+	@$(MAKE) $(if $(V),,-s) --no-print-directory $(EKTM) $(if $(call asked,test),$(BUILD)/tests/ektm-tests)
 
 # ---- building ------------------------------------------------------------------------------------
 
@@ -143,25 +146,24 @@ $(call object,$(TESTS)): | $(BUILD)/build.h
 
 # ---- what must be installed ----------------------------------------------------------------------
 
-PACKAGES_RUN  := libhwloc-dev libjansson-dev
-PACKAGES_TEST := $(PACKAGES_RUN) libcriterion-dev python3
-PACKAGES_LINT := clang clang-format clang-tidy
-ifeq ($(HOST),x86_64)
-  PACKAGES_EMULATION := qemu-user-static gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
-                        libhwloc-dev:arm64 libjansson-dev:arm64
-else
-  PACKAGES_EMULATION := qemu-user-static
-endif
+PACKAGES_RUN      := libhwloc-dev libjansson-dev
+PACKAGES_TEST     := libcriterion-dev python3
+PACKAGES_LINT     := clang clang-format clang-tidy
+PACKAGES_EMULATOR := qemu-user-static
+PACKAGES_AARCH64  := gcc-aarch64-linux-gnu libc6-dev-arm64-cross libhwloc-dev:arm64 libjansson-dev:arm64
 DEPS ?= yes
 
+# What the goals asked for run, on this machine or in the emulator.
+asked  = $(filter $(1),$(MAKECMDGOALS))
+NEEDED := $(if $(call asked,bench test check check-emulated),$(if $(CROSS),$(PACKAGES_EMULATOR) $(PACKAGES_AARCH64),$(PACKAGES_RUN))) \
+          $(if $(call asked,test),$(PACKAGES_TEST)) $(if $(call asked,check-emulated),$(PACKAGES_EMULATOR))
+
 deps: ## install everything that any target needs (Debian; root or sudo)
-	@DEPS=$(DEPS) tests/install.sh $(PACKAGES_TEST) $(PACKAGES_EMULATION) $(PACKAGES_LINT)
+	@DEPS=$(DEPS) tests/install.sh $(PACKAGES_RUN) $(PACKAGES_TEST) $(PACKAGES_LINT) \
+	    $(PACKAGES_EMULATOR) $(if $(filter x86_64,$(HOST)),$(PACKAGES_AARCH64))
 
-deps-run:
-	@DEPS=$(DEPS) tests/install.sh $(PACKAGES_RUN)
-
-deps-test:
-	@DEPS=$(DEPS) tests/install.sh $(PACKAGES_TEST)
+deps-needed:
+	@DEPS=$(DEPS) tests/install.sh $(sort $(NEEDED))
 
 # ---- keeping house -------------------------------------------------------------------------------
 
@@ -173,7 +175,7 @@ format: ## rewrite every source in the one style
 format-check:
 	@clang-format --dry-run -Werror $(SOURCES)
 
-lint: all ## clang's static analyser over the sources
+lint: built ## clang's static analyser over the sources
 	@printf '%s\n' $(REFERENCE) $(KERNELS_OTHER) $(HARNESS) $(MAIN) | \
 	    xargs -P $(shell nproc) -n 4 sh -c 'clang-tidy --quiet --warnings-as-errors="*" "$$@" -- \
 	        -std=gnu11 -D_GNU_SOURCE -I. -I$(BUILD) 2>/dev/null' lint

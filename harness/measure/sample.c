@@ -1,0 +1,106 @@
+#include "harness/measure/sample.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static bool stopped(const struct sampling *sampling) { return sampling->stop && *sampling->stop; }
+
+/* ns that `calls` calls take together. */
+static double time_calls(const struct competitor *c, size_t calls)
+{
+    uint64_t begin = clock_now();
+    for (size_t i = 0; i < calls; i++)
+        c->run(c->argument);
+    return (double)(clock_now() - begin);
+}
+
+/* Finds how many calls make a sample, by doubling; calls until the warm-up is over. */
+static void calibrate(const struct sampling *sampling, struct competitor *c)
+{
+    double wanted = fmax(sampling->sample, clock_shortest(sampling->clock));
+    double spent = time_calls(c, 1), span = time_calls(c, 1);
+    size_t calls = 1;
+    for (spent += span; span < wanted && !stopped(sampling); spent += span) {
+        calls *= 2;
+        span = time_calls(c, calls);
+    }
+    while (spent < sampling->warm_up && !stopped(sampling)) {
+        span = time_calls(c, calls);
+        spent += span;
+    }
+    double call = span / (double)calls;
+    c->calls = call < wanted ? (size_t)ceil(wanted / call) : 1;
+    c->span = call * (double)(c->calls + 1);
+}
+
+static void take(struct competitor *c)
+{
+    c->run(c->argument);
+    double span = time_calls(c, c->calls);
+    c->ns[c->count++] = span / (double)c->calls;
+}
+
+/* How many samples the competitor's share of the budget pays for. */
+static size_t affordable(const struct sampling *sampling, const struct competitor *c, size_t count)
+{
+    double samples = sampling->budget / (double)count / c->span;
+    if (samples >= (double)sampling->most)
+        return sampling->most;
+    return samples <= (double)sampling->least ? sampling->least : (size_t)samples;
+}
+
+/* Whether one that takes `share` samples in `rounds` rounds takes one in this round. */
+static bool sits_in(size_t share, size_t round, size_t rounds)
+{
+    return (round + 1) * share / rounds > round * share / rounds;
+}
+
+static void take_rounds(const struct sampling *sampling, struct competitor *competitors,
+                        const size_t *share, size_t count, size_t rounds)
+{
+    uint64_t begin = clock_now();
+    for (size_t round = 0; round < rounds; round++) {
+        /* Spans were estimated: should they have grown since, the least number will do. */
+        bool late = (double)(clock_now() - begin) > 2 * sampling->budget;
+        for (size_t i = 0; i < count; i++) {
+            size_t at = (round + i) % count;
+            if (stopped(sampling))
+                return;
+            if (sits_in(share[at], round, rounds) &&
+                !(late && competitors[at].count >= sampling->least))
+                take(&competitors[at]);
+        }
+    }
+}
+
+bool sample_interleaved(const struct sampling *sampling, struct competitor *competitors,
+                        size_t count, struct fault *fault)
+{
+    size_t *share = calloc(count ? count : 1, sizeof *share), rounds = 0;
+    if (!share)
+        return fault_memory(fault, "samples");
+    for (size_t i = 0; i < count && !stopped(sampling); i++) {
+        struct competitor *c = &competitors[i];
+        if (!c->calls)
+            calibrate(sampling, c);
+        share[i] = affordable(sampling, c, count);
+        rounds = share[i] > rounds ? share[i] : rounds;
+        double *ns = realloc(c->ns, (c->count + share[i]) * sizeof *ns);
+        if (!ns) {
+            free(share);
+            return fault_memory(fault, "samples");
+        }
+        c->ns = ns;
+    }
+    if (!stopped(sampling))
+        take_rounds(sampling, competitors, share, count, rounds);
+    free(share);
+    return true;
+}
+
+void competitor_free(struct competitor *competitor)
+{
+    free(competitor->ns);
+    competitor->ns = NULL;
+    competitor->count = 0;
+}

@@ -1,0 +1,186 @@
+#include "harness/model/compose.h"
+
+#include "harness/machine/team.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- memory of a batch
+ * --------------------------------------------------------------------------- */
+
+enum { LINE = 64 };
+
+static size_t lines(size_t bytes) { return (bytes + LINE - 1) / LINE * LINE; }
+
+static size_t buffer_bytes(const struct model *model, enum ektm_buffer buffer, size_t rows,
+                           size_t ids)
+{
+    size_t width = model->ektm.buffer_width[buffer];
+    if (buffer == BUFFER_IDS)
+        return ids * sizeof(int32_t);
+    if (buffer == BUFFER_BAGS)
+        return (rows * width + 1) * sizeof(int32_t);
+    return rows * width * sizeof(float);
+}
+
+bool activations_make(struct activations *activations, const struct model *model, size_t rows_max,
+                      size_t ids_max, struct fault *fault)
+{
+    *activations = (struct activations){.rows_max = rows_max, .ids_max = ids_max};
+    for (enum ektm_buffer b = 0; b < BUFFERS; b++)
+        activations->block_bytes += lines(buffer_bytes(model, b, rows_max, ids_max));
+    activations->block = memory_alloc(activations->block_bytes);
+    if (!activations->block)
+        return fault_memory(fault, "the activations of a batch");
+
+    struct ektm_memory *memory = &activations->memory;
+    char *at = activations->block;
+    for (enum ektm_buffer b = 0; b < BUFFERS; b++) {
+        bool index = b == BUFFER_IDS || b == BUFFER_BAGS;
+        size_t width = model->ektm.buffer_width[b];
+        memory->buffer[b] =
+            (struct tensor){at, b == BUFFER_IDS ? 1 : width, index ? DTYPE_I32 : DTYPE_F32};
+        at += lines(buffer_bytes(model, b, rows_max, ids_max));
+    }
+    memory->weight = model->weight;
+    memory->table = model->table;
+    memory->first = model->first;
+    return true;
+}
+
+void activations_free(struct activations *activations)
+{
+    if (activations->block)
+        memory_free(activations->block, activations->block_bytes);
+    *activations = (struct activations){0};
+}
+
+/* ---- a kernel for each layer
+ * --------------------------------------------------------------------- */
+
+static const struct kernel *find(const struct op *op, const char *backend, enum isa isa)
+{
+    for (const struct kernel *const *k = kernels; *k; k++)
+        if ((*k)->op == op && (*k)->dtype == DTYPE_F32 && (*k)->isa == isa &&
+            strcmp((*k)->backend->name, backend) == 0)
+            return *k;
+    return NULL;
+}
+
+static const struct kernel *choose(const struct op *op, const struct backend *backend, enum isa isa)
+{
+    const struct kernel *own = find(op, backend->name, isa);
+    const struct kernel *baseline = own ? own : find(op, "compiler", isa);
+    return baseline ? baseline : find(op, "reference", ISA_SCALAR);
+}
+
+/* Names a layer whose kernel is somebody else's, once for all tasks. */
+static void note_borrowed(struct composed *composed, size_t layer)
+{
+    size_t used = strlen(composed->borrowed);
+    if (!ektm_repeats(&composed->model->ektm, layer))
+        snprintf(composed->borrowed + used, sizeof composed->borrowed - used, "%s%s: %s",
+                 used ? ", " : "", composed->model->ektm.layer[layer].name,
+                 composed->kernel[layer]->name);
+}
+
+/* What `prepare` made of the layer's weights stays in composed->prepared. */
+static bool prepare_layer(struct composed *composed, size_t layer)
+{
+    const struct model *model = composed->model;
+    struct ektm_memory weights = {
+        .weight = model->weight, .table = model->table, .first = model->first};
+    struct call call = ektm_call(&model->ektm, &weights, layer, 0);
+    if (!kernel_prepare(composed->kernel[layer], &call))
+        return false;
+    composed->prepared[layer] = (void *)(uintptr_t)call.prepared;
+    return true;
+}
+
+bool compose(struct composed *composed, const struct model *model, const struct backend *backend,
+             enum isa isa, struct fault *fault)
+{
+    size_t layers = model->ektm.layers;
+    char reason[128];
+    *composed = (struct composed){.model = model};
+    if (!backend->usable(reason, sizeof reason) || !isa_usable(isa, reason, sizeof reason))
+        return fault_machine(fault, "backend %s cannot run here: %s", backend->name, reason);
+    composed->kernel = calloc(layers, sizeof *composed->kernel);
+    composed->prepared = calloc(layers, sizeof *composed->prepared);
+    bool fine = composed->kernel && composed->prepared;
+    for (size_t l = 0; l < layers && fine; l++) {
+        composed->kernel[l] = choose(model->ektm.layer[l].op, backend, isa);
+        if (composed->kernel[l]->backend != backend)
+            note_borrowed(composed, l);
+        fine = prepare_layer(composed, l);
+    }
+    if (fine)
+        return true;
+    composed_free(composed);
+    return fault_memory(fault, "the packed weights");
+}
+
+void composed_free(struct composed *composed)
+{
+    for (size_t l = 0; composed->prepared && l < composed->model->ektm.layers; l++) {
+        struct call call = {.prepared = composed->prepared[l]};
+        if (composed->kernel[l])
+            kernel_release(composed->kernel[l], &call);
+    }
+    free(composed->kernel);
+    free(composed->prepared);
+    free(composed->call);
+    *composed = (struct composed){0};
+}
+
+bool backend_best_isa(const struct backend *backend, enum isa *isa, char *reason, size_t size)
+{
+    bool found = false;
+    snprintf(reason, size, "it has no f32 kernels in this build");
+    if (!backend->usable(reason, size))
+        return false;
+    for (const struct kernel *const *k = kernels; *k; k++)
+        if ((*k)->backend == backend && (*k)->dtype == DTYPE_F32 && (!found || (*k)->isa > *isa) &&
+            kernel_usable(*k, reason, size)) {
+            *isa = (*k)->isa;
+            found = true;
+        }
+    return found;
+}
+
+/* ---- the forward pass
+ * ---------------------------------------------------------------------------- */
+
+bool composed_bind(struct composed *composed, const struct activations *activations, size_t rows,
+                   size_t members, struct fault *fault)
+{
+    const struct ektm *ektm = &composed->model->ektm;
+    if (members > composed->members) {
+        struct call *call = realloc(composed->call, members * ektm->layers * sizeof *call);
+        if (!call)
+            return fault_memory(fault, "the calls of a forward pass");
+        composed->call = call;
+    }
+    composed->members = members;
+    for (size_t m = 0; m < members; m++) {
+        struct share share = share_of(rows, m, members);
+        for (size_t l = 0; l < ektm->layers; l++) {
+            struct call whole = ektm_call(ektm, &activations->memory, l, rows);
+            struct call *part = &composed->call[m * ektm->layers + l];
+            *part = call_rows(ektm->layer[l].op, &whole, share.first, share.count);
+            part->prepared = composed->prepared[l];
+        }
+    }
+    return true;
+}
+
+void composed_forward(void *argument, size_t member, size_t members)
+{
+    (void)members;
+    const struct composed *composed = argument;
+    size_t layers = composed->model->ektm.layers;
+    const struct call *call = composed->call + member * layers;
+    for (size_t l = 0; l < layers; l++)
+        composed->kernel[l]->run(&call[l]);
+}

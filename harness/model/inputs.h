@@ -1,0 +1,42 @@
+/* Rows to compute: made up after a law of ids. */
+#ifndef EKTM_HARNESS_MODEL_INPUTS_H
+#define EKTM_HARNESS_MODEL_INPUTS_H
+
+#include "harness/model/compose.h"
+#include "harness/random.h"
+
+enum id_law_kind {
+    IDS_ZIPF,    /* id of rank k with probability proportional to k^-exponent */
+    IDS_UNIFORM, /* every id alike                                            */
+    IDS_FILE     /* as recorded in a CSV file of rows                         */
+};
+
+struct id_law {
+    enum id_law_kind kind;
+    double exponent;  /* of IDS_ZIPF, > 0   */
+    const char *path; /* of IDS_FILE        */
+};
+
+/* The law that `text` names: "zipf:EXPONENT", "uniform" or the path of a CSV file. NULL: the
+ * default, zipf:1.05. The path is the caller's. */
+bool id_law_parse(struct id_law *law, const char *text, struct fault *fault);
+
+/* Numbers 1 .. n, k with probability proportional to k^-exponent, exactly. */
+struct zipf {
+    double exponent, n, high, low, near;
+};
+
+/* n >= 1, exponent > 0. */
+struct zipf zipf_make(double exponent, uint64_t n);
+uint64_t zipf_draw(const struct zipf *zipf, struct random *r);
+
+/* No row of the preset has more ids than that in all its bags. */
+size_t inputs_ids_per_row(const struct ektm_preset *preset);
+
+/* Fills IDS, BAGS and DENSE with `rows` rows (at most rows_max) of the preset's sizes, for IDS_ZIPF
+ * or IDS_UNIFORM; `activations` has room for rows * inputs_ids_per_row ids. Hot ids lie scattered
+ * over their table. The first rows are the same whatever `rows` is. */
+void inputs_random(struct activations *activations, const struct ektm_preset *preset,
+                   const struct id_law *law, size_t rows, uint64_t seed);
+
+#endif

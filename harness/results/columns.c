@@ -1,0 +1,125 @@
+#include "harness/results/columns.h"
+
+#include <string.h>
+
+static const char *const kinds[KINDS] = {"machine", "ceiling", "kernel", "model", "skip"};
+
+const char *kind_name(enum kind kind) { return kinds[kind]; }
+
+enum kind kind_find(const char *name)
+{
+    enum kind kind = 0;
+    while (kind < KINDS && strcmp(kinds[kind], name) != 0)
+        kind++;
+    return kind;
+}
+
+const char *column_type_name(enum column_type type)
+{
+    static const char *const names[COLUMN_TYPES] = {
+        "text",     "array of texts",   "number",         "count",
+        "interval", "object of counts", "object of texts"};
+    return names[type];
+}
+
+const struct column *column_find(const char *name)
+{
+    for (const struct column *c = columns; c->name; c++)
+        if (strcmp(c->name, name) == 0)
+            return c;
+    return NULL;
+}
+
+#define MACHINE  (1u << KIND_MACHINE)
+#define CEILING  (1u << KIND_CEILING)
+#define KERNEL   (1u << KIND_KERNEL)
+#define MODEL    (1u << KIND_MODEL)
+#define SKIP     (1u << KIND_SKIP)
+#define TIMED    (CEILING | KERNEL | MODEL)
+#define COMPARED (KERNEL | MODEL)
+#define ALL      (MACHINE | TIMED | SKIP)
+
+const struct column columns[] = {
+    /* every line */
+    {"kind", TYPE_TEXT, "", ALL, 0, "`machine`, `ceiling`, `kernel`, `model` or `skip`"},
+    {"run", TYPE_TEXT, "", ALL, 0,
+     "the run that wrote the line, by its start (UTC) and process; its `machine` line is the "
+     "first with it"},
+
+    /* the machine and the run */
+    {"name", TYPE_TEXT, "", ALL, 0,
+     "machine: its folder; ceiling, kernel: the kernel; model: `model_<dtype>_<backend>_<isa>`; "
+     "skip: what was skipped"},
+    {"time", TYPE_TEXT, "", MACHINE, 0, "start of the run, ISO 8601, UTC"},
+    {"commit", TYPE_TEXT, "", MACHINE, 0, "of the sources, `-dirty` where they were changed"},
+    {"cpu", TYPE_TEXT, "", MACHINE, 0, "the processor's name as the system gives it"},
+    {"features", TYPE_TEXTS, "", MACHINE, 0, "its vector extensions that programs may use"},
+    {"topology", TYPE_COUNTS, "", MACHINE, 0,
+     "packages, numa_nodes, l3s, cores and processors that we may use; all_processors there are"},
+    {"caches", TYPE_COUNTS, "byte", MACHINE, 0, "L1d, L2 and L3 as one core sees them"},
+    {"memory", TYPE_COUNT, "byte", MACHINE, 0, "main memory"},
+    {"quota", TYPE_NUMBER, "processors", MACHINE, 0,
+     "time that the control group grants; unavailable: no limit is readable"},
+    {"virtualised", TYPE_TEXT, "", MACHINE, 0, "`no`, `unknown`, or the hypervisor"},
+    {"system", TYPE_TEXT, "", MACHINE, 0, "the operating system's kernel"},
+    {"compiler", TYPE_TEXT, "", MACHINE, 0, "of everything but libraries"},
+    {"cflags", TYPE_TEXT, "", MACHINE, 0, "flags of every file; kernels add those of their ISA"},
+    {"libraries", TYPE_NAMES, "", MACHINE, 0, "versions of libraries and of usable backends"},
+    {"clock_overhead", TYPE_NUMBER, "ns", MACHINE, 0, "of one reading of the clock"},
+    {"clock_resolution", TYPE_NUMBER, "ns", MACHINE, 0, "smallest step of the clock"},
+    {"effort", TYPE_TEXT, "", MACHINE, 0, "`quick`, `usual` or `full`"},
+    {"ids", TYPE_TEXT, "", MACHINE | COMPARED, 0, "law of the ids of the inputs"},
+    {"seed", TYPE_COUNT, "", MACHINE | COMPARED, 0,
+     "of weights, inputs and bootstrap; from 2^63 on as the negative number of the same bits"},
+
+    /* what was timed */
+    {"op", TYPE_TEXT, "", TIMED, SKIP, "the op; `model` for a whole forward pass"},
+    {"layer", TYPE_TEXT, "", KERNEL, SKIP, "the model's layer; one of each per-task layer"},
+    {"preset", TYPE_TEXT, "", COMPARED, SKIP, "sizes of the model"},
+    {"dtype", TYPE_TEXT, "", TIMED, SKIP, "format of weights and activations"},
+    {"backend", TYPE_TEXT, "", TIMED, SKIP, "whose kernel"},
+    {"isa", TYPE_TEXT, "", TIMED, SKIP, "instruction set that the kernels are compiled for"},
+    {"borrowed", TYPE_TEXT, "", MODEL, 0,
+     "layers that the backend lacks, and whose kernel stands in; empty: none"},
+    {"dims", TYPE_COUNTS, "", TIMED, SKIP, "extent of each axis that the op uses"},
+    {"threads", TYPE_COUNT, "", TIMED, SKIP, "threads that work"},
+    {"placement", TYPE_TEXT, "", TIMED, SKIP, "`compact` or `spread`: where threads sit"},
+    {"level", TYPE_TEXT, "", 0, CEILING, "`L1`, `L2`, `L3` or `memory`: what holds the operands"},
+    {"working_set", TYPE_COUNT, "byte", 0, CEILING, "operands of one thread"},
+    {"cache", TYPE_TEXT, "", TIMED, 0,
+     "`warm`: the same operands in every call, in the nearest cache that holds them"},
+    {"pages", TYPE_TEXT, "", MACHINE | TIMED, 0, "pages of large blocks: `thp` (huge), `4k`, ..."},
+
+    /* how fast */
+    {"ns", TYPE_INTERVAL, "ns", TIMED, 0, "of one call: the whole batch"},
+    {"samples", TYPE_COUNT, "", TIMED, 0, "that the median is of"},
+    {"calls", TYPE_COUNT, "", TIMED, 0, "in each sample"},
+    {"outliers", TYPE_COUNT, "", TIMED, 0, "samples beyond Tukey's fences; they are not dropped"},
+    {"prepare_ns", TYPE_NUMBER, "ns", COMPARED, 0,
+     "preparing the weights, once: not part of `ns`; a model's includes choosing kernels"},
+    {"flops", TYPE_NUMBER, "flop", TIMED, 0, "of one call; a multiply-add is two"},
+    {"bytes", TYPE_NUMBER, "byte", TIMED, 0, "that one call must move"},
+    {"rows_per_s", TYPE_NUMBER, "row/s", COMPARED, 0, "rows of the batch over `ns`"},
+    {"gflops", TYPE_NUMBER, "Gflop/s", TIMED, 0, "`flops` over `ns`"},
+    {"gbytes", TYPE_NUMBER, "GB/s", TIMED, 0, "`bytes` over `ns`"},
+    {"roofline", TYPE_NUMBER, "", COMPARED, 0,
+     "time that the ceilings allow over `ns`; a model's: the sum over its layers"},
+    {"bound", TYPE_TEXT, "", COMPARED, 0,
+     "`compute` or `memory`: which ceiling is nearer; unavailable: not measured"},
+    {"ceiling", TYPE_TEXT, "", TIMED, 0,
+     "a ceiling's own label, or that of the nearer one, such as `fma avx2` or `stream L3`"},
+    {"x_reference", TYPE_INTERVAL, "", COMPARED, 0,
+     "reference's time over this one, per row, same preset, layer and threads"},
+    {"x_compiler", TYPE_INTERVAL, "", COMPARED, 0,
+     "the time of `compiler` at the same ISA over this one, sampled side by side"},
+    {"speedup", TYPE_INTERVAL, "", 0, MODEL, "time of one thread over this one"},
+
+    /* how good */
+    {"error", TYPE_NUMBER, "allowed bound", TIMED, SKIP,
+     "largest error in the outputs, in units of what is allowed; at most 1"},
+    {"verdict", TYPE_TEXT, "", TIMED | SKIP, 0,
+     "`valid`; `noisy`: believe it less; `invalid`: failed its check, no time is published; "
+     "`skipped`: cannot run here"},
+    {"reason", TYPE_TEXT, "", SKIP, TIMED, "why it is noisy, invalid or skipped"},
+    {NULL, TYPE_TEXT, NULL, 0, 0, NULL},
+};
