@@ -16,15 +16,15 @@ static void print_more(const struct topology *topology)
     for (enum isa isa = 0; isa < ISAS; isa++) {
         char reason[128];
         if (!isa_usable(isa, reason, sizeof reason))
-            printf("no %-5s %s\n", isa_name(isa), reason);
+            printf("not here  %s: %s\n", isa_name(isa), reason);
     }
     const char *features[64];
     size_t count = host_features(features, sizeof features / sizeof *features);
-    printf("has    ");
+    printf("features ");
     for (size_t i = 0; i < count; i++)
         printf(" %s", features[i]);
     machine_name(topology, name, sizeof name);
-    printf("\nresults results/%s/\n", name);
+    printf("\nresults   results/%s/\n", name);
 }
 
 /* The first `threads` seats of an order. */
@@ -74,13 +74,14 @@ static void print_row(size_t threads, const char *placement, const struct seats 
     printf("%7zu  %-9s  %8zu  %5zu  %4zu  %5zu  ", threads, placement, seats->packages,
            seats->numas, seats->l3s, seats->cores);
     processors_print(seats->os, seats->pus, stdout);
-    printf(threads > seats->pus ? ", shared\n" : "\n");
+    printf(threads > seats->pus ? ", shared in turn\n" : "\n");
 }
 
 static void print_plan(const struct topology *t, const size_t *counts, size_t number,
                        size_t *const order[PLACEMENTS], struct seats seats[PLACEMENTS])
 {
-    printf("\nthreads  placement  packages  nodes   L3s  cores  processors (first-last:step)\n");
+    printf("\nWhere the threads sit (\"either\": both placements use the same processors):\n\n"
+           "threads  placement  packages  nodes   L3s  cores  processors (first-last:step)\n");
     for (size_t c = 0; c < number; c++) {
         for (enum placement p = 0; p < PLACEMENTS; p++)
             take_seats(t, order[p], counts[c], &seats[p]);

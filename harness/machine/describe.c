@@ -5,7 +5,6 @@
 #include "kernels/cpu.h"
 
 #include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -49,15 +48,8 @@ void machine_name(const struct topology *topology, char *name, size_t size)
 /* ---- pieces of text
  * ------------------------------------------------------------------------------ */
 
-static int compare_numbers(const void *a, const void *b)
+void processors_print(const unsigned *os, size_t count, FILE *out)
 {
-    unsigned x = *(const unsigned *)a, y = *(const unsigned *)b;
-    return (x > y) - (x < y);
-}
-
-void processors_print(unsigned *os, size_t count, FILE *out)
-{
-    qsort(os, count, sizeof *os, compare_numbers);
     for (size_t i = 0, last; i < count; i = last + 1) {
         unsigned step = i + 1 < count ? os[i + 1] - os[i] : 0;
         for (last = i; last + 1 < count && os[last + 1] - os[last] == step;)
@@ -96,40 +88,43 @@ static void print_bytes(FILE *out, const char *what, size_t bytes)
 
 static void describe_cpu(const struct topology *t, const struct host *host, FILE *out)
 {
-    static const char *const guest[] = {"", ", virtual machine", ", perhaps a virtual machine"};
-    fprintf(out, "CPU     %s%s", t->cpu, guest[host->virtualised]);
-    if (host->hypervisor[0])
-        fprintf(out, " on %s", host->hypervisor);
-    fprintf(out, ", %s; runs", host->kernel);
+    static const char *const guest[] = {"", "virtual machine", "perhaps a virtual machine"};
+    fprintf(out, "CPU       %s; runs", t->cpu);
     for (enum isa isa = 0; isa < ISAS; isa++) {
         char reason[128];
         if (isa_usable(isa, reason, sizeof reason))
             fprintf(out, "%s %s", isa ? "," : "", isa_name(isa));
     }
-    fprintf(out, "\n");
+    if (host->virtualised != VIRTUALISED_NO)
+        fprintf(out, "; %s", guest[host->virtualised]);
+    if (host->hypervisor[0])
+        fprintf(out, " on %s", host->hypervisor);
+    fprintf(out, "; %s\n", host->kernel);
 }
 
 static void describe_layout(const struct topology *t, FILE *out)
 {
-    fprintf(out, "layout  ");
+    fprintf(out, "layout    ");
     print_count(out, t->packages, "package, ", "packages, ");
     print_count(out, t->numas, "NUMA node, ", "NUMA nodes, ");
-    print_count(out, t->l3s, "L3, ", "L3s, ");
+    print_count(out, t->l3s, "L3", "L3s");
+    if (hwloc_get_nbobjs_by_type(t->hwloc, HWLOC_OBJ_L3CACHE) == 0)
+        fprintf(out, " (not seen: each node or package counts as one)");
+    fprintf(out, ", ");
     print_count(out, t->cores, "core, ", "cores, ");
-    print_count(out, t->pus, "processor\n", "processors\n");
+    print_count(out, t->pus, "hardware thread\n", "hardware threads\n");
 }
 
 static void describe_memory(const struct topology *t, const struct host *host, FILE *out)
 {
-    static const char *const names[CACHE_LEVELS] = {"L1d", ", L2", ", L3"};
-    const char *pages = memory_pages();
-    fprintf(out, "memory  ");
+    static const char *const names[CACHE_LEVELS] = {"; L1d", ", L2", ", L3"};
+    print_bytes(out, "memory   ", t->memory_bytes);
+    fprintf(out, ", pages %s", memory_pages());
     for (size_t level = 0; level < CACHE_LEVELS; level++)
         print_bytes(out, names[level], t->cache_bytes[level]);
     if (host->virtualised == VIRTUALISED_YES && t->cache_bytes[CACHE_LEVELS - 1])
-        fprintf(out, " (so the hypervisor says)");
-    print_bytes(out, "; memory", t->memory_bytes);
-    fprintf(out, ", pages %s%s\n", pages, strcmp(pages, "thp") == 0 ? " (huge)" : "");
+        fprintf(out, " (the hypervisor's word)");
+    fprintf(out, "\n");
 }
 
 /* Processors that the system has switched on; those that it has where that is not readable. */
@@ -142,14 +137,13 @@ static size_t online(const struct topology *t)
 static void describe_limits(const struct topology *t, FILE *out)
 {
     size_t offline = t->all_pus - online(t), withheld = online(t) - t->pus;
-    fprintf(out, "ours    %s%zu of %zu processors", t->pus == t->all_pus ? "all " : "", t->pus,
-            t->all_pus);
+    fprintf(out, "usable    %zu of %zu hardware threads", t->pus, t->all_pus);
     if (offline)
         fprintf(out, ", %zu offline", offline);
     if (withheld)
         fprintf(out, ", %zu withheld by the affinity mask or the cgroup's cpuset", withheld);
     if (t->quota > 0)
-        fprintf(out, "; the cgroup's quota grants the time of %g\n", t->quota);
+        fprintf(out, "; the cgroup's quota is the time of %g of them\n", t->quota);
     else
         fprintf(out, "; no CPU quota\n");
 }

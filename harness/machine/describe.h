@@ -14,8 +14,8 @@ void machine_describe(const struct topology *topology, FILE *out);
  * cores are ours, such as "amd-epyc-9654-96c". */
 void machine_name(const struct topology *topology, char *name, size_t size);
 
-/* Writes processors by the system's numbers, which it sorts: "0-7,16,20-28:4" (the last: every
- * fourth). */
-void processors_print(unsigned *os, size_t count, FILE *out);
+/* Writes processors by the system's numbers, given in ascending order: "0-7,16,20-28:4" (the last:
+ * every fourth). */
+void processors_print(const unsigned *os, size_t count, FILE *out);
 
 #endif

@@ -10,13 +10,18 @@
 struct activations {
     struct ektm_memory memory;
     size_t rows_max, ids_max;
-    void *block;
+    void *block; /* every buffer but IDS, which may grow */
     size_t block_bytes;
 };
 
+/* Buffers are fresh zeros. At most 2^31 - 1 ids. */
 bool activations_make(struct activations *activations, const struct model *model, size_t rows_max,
                       size_t ids_max, struct fault *fault);
 void activations_free(struct activations *activations);
+
+/* Makes room for at least `ids` ids and keeps those that are there. BUFFER_IDS may move: bind again
+ * (composed_bind) before the next pass. */
+bool activations_reserve(struct activations *activations, size_t ids, struct fault *fault);
 
 /* A model made ready for one backend: a kernel for each layer, weights prepared. */
 struct composed {

@@ -26,18 +26,23 @@ bool id_law_parse(struct id_law *law, const char *text, struct fault *fault)
     return true;
 }
 
-/* ---- Zipf's law: rejection-inversion
- * ------------------------------------------------------------- * W. Hoermann, G. Derflinger:
- * "Rejection-inversion to generate variates from monotone discrete distributions", ACM TOMACS 6(3),
- * 1996. x^-s is sampled between 1/2 and n + 1/2 by inversion; the whole number next to x is taken
- * unless x fell into the part of its bar where the curve lies above the bar. */
+/* ---- Zipf's law: rejection-inversion --------------------------------------------------------- */
 
-/* The integral of x^-s from 1 to x, and its inverse. */
-static double area(double x, double s) { return s == 1 ? log(x) : (pow(x, 1 - s) - 1) / (1 - s); }
+/* W. Hoermann, G. Derflinger: "Rejection-inversion to generate variates from monotone discrete
+ * distributions", ACM TOMACS 6(3), 1996. x^-s is sampled between 1/2 and n + 1/2 by inversion; the
+ * whole number next to x is taken unless x fell into the part of its bar where the curve lies above
+ * the bar. */
+
+/* The integral of x^-s from 1 to x, and its inverse: written so that exponents near 1 lose no
+ * digits. */
+static double area(double x, double s)
+{
+    return s == 1 ? log(x) : expm1((1 - s) * log(x)) / (1 - s);
+}
 
 static double area_inverse(double a, double s)
 {
-    return s == 1 ? exp(a) : pow(1 + a * (1 - s), 1 / (1 - s));
+    return s == 1 ? exp(a) : exp(log1p(a * (1 - s)) / (1 - s));
 }
 
 struct zipf zipf_make(double exponent, uint64_t n)
@@ -63,8 +68,7 @@ uint64_t zipf_draw(const struct zipf *zipf, struct random *r)
     }
 }
 
-/* ---- rows
- * ---------------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 /* Where the ids of a field come from: rank k lies at (k * step + offset) mod rows, with a step that
  * has no common factor with `rows`, so every id has one rank and hot ones are no neighbours. */

@@ -1,8 +1,8 @@
 /* Dense layer: y = activation(W x + b).
  *
- * A block of rows starts as the biases, takes the products of a few inputs at a time and is
+ * A block of rows starts as the biases, takes the products of one input after the other and is
  * activated while it is still in the cache. Bound by reading the weights and the outputs from
- * cache, once for every few multiply-adds; for a single row, by reading the weights once. */
+ * cache, once for every multiply-add; for a single row, by reading the weights once. */
 #include "kernels/compiler/transposed.h"
 #include "kernels/compiler/variant.h"
 
@@ -60,5 +60,5 @@ const struct kernel KERNEL = {
     .run = run,
     .prepare = prepare,
     .release = free,
-    .about = "plain C: blocks of 32 rows, 8 inputs at a time; load-bound",
+    .about = "plain C: blocks of 32 rows, one loop; load-bound",
 };

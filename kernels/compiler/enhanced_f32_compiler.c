@@ -1,8 +1,8 @@
 /* Enhanced module of one CVR task: g = sigmoid(G_f f + G_m m + c), z = f + g m.
  *
  * A block of rows of z first collects the gate's logits, then becomes the result in place while it
- * is still in the cache. Bound by reading the weights and the logits from cache, once for every few
- * multiply-adds. */
+ * is still in the cache. Bound by reading the weights and the logits from cache, once for every
+ * multiply-add. */
 #include "kernels/compiler/exp.h"
 #include "kernels/compiler/transposed.h"
 #include "kernels/compiler/variant.h"
@@ -66,5 +66,5 @@ const struct kernel KERNEL = {
     .run = run,
     .prepare = prepare,
     .release = free,
-    .about = "plain C: blocks of 32 rows, 8 inputs at a time, the C library's expf; load-bound",
+    .about = "plain C: blocks of 32 rows, one loop, the C library's expf; load-bound",
 };

@@ -1,7 +1,7 @@
 /* Head of one task: p = sigmoid(w ReLU(U x + u) + v).
  *
  * The hidden layer is computed in blocks on the stack, each of which goes into the logits at once.
- * Bound by reading the weights and the block from L1, once for every few multiply-adds. */
+ * Bound by reading the weights and the block from L1, once for every multiply-add. */
 #include "kernels/compiler/exp.h"
 #include "kernels/compiler/transposed.h"
 #include "kernels/compiler/variant.h"
@@ -86,5 +86,5 @@ const struct kernel KERNEL = {
     .run = run,
     .prepare = prepare,
     .release = free,
-    .about = "plain C: blocks of 32 rows, 8 inputs at a time, the C library's expf; load-bound",
+    .about = "plain C: blocks of 32 rows, one loop, the C library's expf; load-bound",
 };

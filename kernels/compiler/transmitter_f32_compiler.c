@@ -55,5 +55,5 @@ const struct kernel KERNEL = {
     .run = run,
     .prepare = prepare,
     .release = free,
-    .about = "plain C: blocks of 32 rows, 8 inputs at a time; load-bound",
+    .about = "plain C: blocks of 32 rows, one loop; load-bound",
 };

@@ -1,4 +1,5 @@
-/* exp and the logistic function of four numbers, within two units in the last place. */
+/* exp of four numbers, within one unit in the last place, and the logistic function, within three.
+ */
 #ifndef EKTM_KERNELS_NEON_EXP_H
 #define EKTM_KERNELS_NEON_EXP_H
 

@@ -1,0 +1,184 @@
+#include "harness/model/model.h"
+#include "harness/model/safetensors.h"
+#include "harness/model/shapes.h"
+#include "harness/random.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Each weight begins a cache line. */
+enum { LINE = 64 };
+
+static size_t columns_of(const struct ektm_weight *w) { return w->columns ? w->columns : 1; }
+
+static size_t lines(size_t bytes) { return (bytes + LINE - 1) / LINE * LINE; }
+
+/* Bytes of the block: the tables one behind the other, without gaps; then the other weights; then
+ * `first`. False: more than there are addresses. */
+static bool measure(struct model *m)
+{
+    size_t all = 0;
+    for (size_t w = 0; w < m->ektm.weights; w++) {
+        const struct ektm_weight *weight = &m->ektm.weight[w];
+        size_t bytes;
+        if (__builtin_mul_overflow(weight->rows, columns_of(weight), &bytes) ||
+            bytes > SIZE_MAX / 8)
+            return false;
+        bytes *= sizeof(float);
+        if (__builtin_add_overflow(all, w < m->ektm.config.fields ? bytes : lines(bytes), &all) ||
+            all > SIZE_MAX / 2)
+            return false;
+        if (w + 1 == m->ektm.config.fields) {
+            m->table_bytes = all;
+            all = lines(all);
+        }
+    }
+    m->block_bytes = all + m->ektm.config.fields * sizeof(int32_t);
+    return true;
+}
+
+/* Points the tensors into the block. */
+static void lay_out(struct model *m)
+{
+    const struct ektm_config *c = &m->ektm.config;
+    char *at = m->block;
+    m->table = (struct tensor){at, c->width, DTYPE_F32};
+    for (size_t w = 0; w < m->ektm.weights; w++) {
+        const struct ektm_weight *weight = &m->ektm.weight[w];
+        size_t bytes = weight->rows * columns_of(weight) * sizeof(float);
+        m->weight[w] = (struct tensor){at, columns_of(weight), DTYPE_F32};
+        at += w < c->fields ? bytes : lines(bytes);
+        if (w + 1 == c->fields)
+            at = (char *)m->block + lines(m->table_bytes);
+    }
+    m->first = (struct tensor){at, 1, DTYPE_I32};
+    int32_t *first = m->first.data, row = 0;
+    for (size_t f = 0; f < c->fields; f++) {
+        first[f] = row;
+        row += (int32_t)c->rows[f];
+    }
+}
+
+/* Gives a model whose table of layers is built its memory, zeros. */
+static bool allocate(struct model *m, const struct topology *topology, struct fault *fault)
+{
+    m->weight = calloc(m->ektm.weights, sizeof *m->weight);
+    m->block = m->weight && measure(m) ? memory_interleaved(topology, m->block_bytes) : NULL;
+    if (!m->block)
+        return fault_memory(fault, "the model's weights");
+    lay_out(m);
+    return true;
+}
+
+void model_free(struct model *model)
+{
+    memory_free(model->block, model->block_bytes);
+    free(model->weight);
+    ektm_free(&model->ektm);
+    *model = (struct model){.block = NULL};
+}
+
+/* ---- random ---------------------------------------------------------------------------------- */
+
+/* Inputs made up with the same seed use the streams below. */
+#define FIRST_STREAM (UINT64_C(1) << 32)
+
+/* He et al. 2015 (arXiv 1502.01852): under ReLU, variance 2 / inputs keeps the size of activations.
+ * Uniform in +-limit has the variance limit^2 / 3. */
+static double limit_of(const struct ektm *ektm, size_t w)
+{
+    const struct ektm_weight *weight = &ektm->weight[w];
+    if (w < ektm->config.fields)
+        return 0.5;
+    return weight->columns ? sqrt(6.0 / (double)weight->columns) : 0.05;
+}
+
+bool model_random(struct model *model, const struct ektm_config *config, uint64_t seed,
+                  const struct topology *topology, struct fault *fault)
+{
+    *model = (struct model){.block = NULL};
+    if (!ektm_build(&model->ektm, config))
+        return fault_memory(fault, "the table of layers");
+    if (!allocate(model, topology, fault)) {
+        model_free(model);
+        return false;
+    }
+    for (size_t w = 0; w < model->ektm.weights; w++) {
+        struct random random = random_stream(seed, FIRST_STREAM + w);
+        double limit = limit_of(&model->ektm, w);
+        float *to = model->weight[w].data;
+        size_t count = model->ektm.weight[w].rows * columns_of(&model->ektm.weight[w]);
+        for (size_t i = 0; i < count; i++)
+            to[i] = (float)random_between(&random, -limit, limit);
+    }
+    return true;
+}
+
+/* ---- file ------------------------------------------------------------------------------------ */
+
+static bool read_weights(struct model *model, const struct safetensors *file, struct fault *fault)
+{
+    for (size_t w = 0; w < model->ektm.weights; w++)
+        if (!safetensors_read(file, safetensors_find(file, model->ektm.weight[w].name),
+                              model->weight[w].data, fault))
+            return false;
+    return true;
+}
+
+/* Nothing is allocated for weights before their sizes are known to be those of the file. */
+static bool load(struct model *model, const struct safetensors *file,
+                 const struct topology *topology, struct fault *fault)
+{
+    struct ektm_config config;
+    if (!shapes_read(&config, file, fault))
+        return false;
+    if (!ektm_build(&model->ektm, &config))
+        return fault_memory(fault, "the table of layers");
+    if (shapes_check(&model->ektm, file, fault) && allocate(model, topology, fault) &&
+        read_weights(model, file, fault))
+        return true;
+    model_free(model);
+    return false;
+}
+
+bool model_load(struct model *model, const char *path, const struct topology *topology,
+                struct fault *fault)
+{
+    struct safetensors file;
+    *model = (struct model){.block = NULL};
+    if (!safetensors_open(&file, path, fault))
+        return false;
+    bool fine = load(model, &file, topology, fault);
+    safetensors_close(&file);
+    return fine;
+}
+
+bool model_save(const struct model *model, const char *path, struct fault *fault)
+{
+    const struct ektm_config *c = &model->ektm.config;
+    char tau[32];
+    snprintf(tau, sizeof tau, "%.9g", (double)c->tau);
+    const struct safetensor_text texts[] = {
+        {"router", c->similarity == SIMILARITY_TASK ? "task" : "sample"},
+        {"tau", tau},
+        {"pooling", c->pooling == POOLING_MEAN ? "mean" : "sum"},
+    };
+    struct safetensor_source *source = calloc(model->ektm.weights, sizeof *source);
+    if (!source)
+        return fault_memory(fault, "the list of tensors");
+    for (size_t w = 0; w < model->ektm.weights; w++) {
+        const struct ektm_weight *weight = &model->ektm.weight[w];
+        source[w] = (struct safetensor_source){
+            .name = weight->name,
+            .axes = weight->columns ? 2 : 1,
+            .shape = {weight->rows, weight->columns},
+            .data = model->weight[w].data,
+        };
+    }
+    bool written = safetensors_write(path, source, model->ektm.weights, texts,
+                                     sizeof texts / sizeof *texts, fault);
+    free(source);
+    return written;
+}

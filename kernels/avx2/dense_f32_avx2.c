@@ -1,0 +1,54 @@
+/* Dense layer: y = activation(W x + b), for each row of the batch.
+ *
+ *                     16 outputs (one panel)
+ *              k | w  w |
+ *      6 rows  x | +  + |  -> max(floor, .) -> y      + : a vector of sums in a register
+ *              : | :  : |
+ *
+ * Tile, blocks and tails are product.h's. The sums start at the bias; ReLU is a maximum with 0 when
+ * the last sum leaves its register, no activation one with minus infinity, so that there is one
+ * path for both. Bottleneck: the multiply-adds from a few rows on, before that the stream of
+ * weights. */
+#include "kernels/avx2/product.h"
+#include "kernels/kernel.h"
+#include "reference/operands.h"
+
+#include <stdlib.h>
+
+extern const struct op dense_op;
+extern const struct backend avx2_backend;
+
+static void *prepare(const struct call *call)
+{
+    const struct tensor *t = call->tensor;
+    const struct columns w = {&t[DENSE_W], call->dims.extent[IN]};
+    return panels_pack(&t[DENSE_B], call->dims.extent[OUT], &w, 1);
+}
+
+static void run(const struct call *call)
+{
+    const struct tensor *x = &call->tensor[DENSE_X], *y = &call->tensor[DENSE_Y];
+    const size_t rows = call->dims.extent[BATCH];
+    const struct product p = {
+        .panels = call->prepared,
+        .factor = {{x->data, x->ld, call->dims.extent[IN]}},
+        .factors = 1,
+        .y = y->data,
+        .ld = y->ld,
+        .floor = call->options.activation == ACTIVATION_RELU ? 0 : -INFINITY,
+    };
+    for (size_t b = 0; b < rows; b += BLOCK_ROWS)
+        product_block(&p, b, at_most(rows - b, BLOCK_ROWS));
+}
+
+const struct kernel dense_f32_avx2 = {
+    .name = "dense_f32_avx2",
+    .op = &dense_op,
+    .dtype = DTYPE_F32,
+    .backend = &avx2_backend,
+    .isa = ISA_AVX2,
+    .run = run,
+    .prepare = prepare,
+    .release = free,
+    .about = "6 rows x 16 outputs in registers; bound by multiply-adds, by weights for few rows",
+};

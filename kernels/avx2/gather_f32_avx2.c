@@ -1,0 +1,52 @@
+/* Random rows, read and added up: y = sum over k of table[ids[k]].
+ *
+ *      ids   . . . . . . . . . . . .
+ *                ^ adding    ^ prefetching
+ *          sum | ymm ymm ymm ymm ymm ...     ymm ymm |     of 16, a stripe of 128 columns
+ *
+ * The embedding's inner loop without its bags: what memory gives to a reader that always has
+ * rows.h's number of lines under way. Wider rows take one pass for each stripe; the last vector is
+ * masked. Bottleneck: how many lines memory delivers at a time. */
+#include "kernels/avx2/rows.h"
+#include "kernels/kernel.h"
+#include "reference/operands.h"
+
+extern const struct op gather_op;
+extern const struct backend avx2_backend;
+
+INLINE void stripe(const struct call *call, size_t column, size_t width, const size_t vectors)
+{
+    const struct tensor *t = call->tensor;
+    const size_t count = call->dims.extent[IDS], ld = t[GATHER_TABLE].ld;
+    const size_t ahead = rows_ahead(vectors);
+    const int32_t *ids = t[GATHER_IDS].data;
+    const float *table = (const float *)t[GATHER_TABLE].data + column;
+    const struct lanes tail = lanes_of(width - (vectors - 1) * LANES);
+    __m256 sum[STRIPE_VECTORS];
+    for (size_t v = 0; v < vectors; v++)
+        sum[v] = _mm256_setzero_ps();
+    for (size_t k = 0; k < ahead && k < count; k++)
+        row_prefetch(table + (size_t)ids[k] * ld, vectors, width);
+    for (size_t k = 0; k < count; k++) {
+        if (k + ahead < count)
+            row_prefetch(table + (size_t)ids[k + ahead] * ld, vectors, width);
+        row_add(sum, table + (size_t)ids[k] * ld, vectors, tail);
+    }
+    const size_t step = t[GATHER_Y].ld;
+    float *y = (float *)t[GATHER_Y].data + column * step;
+    for (size_t v = 0; v < vectors; v++)
+        store_strided(y + v * LANES * step, step, v + 1 == vectors ? tail : lanes_of(LANES),
+                      sum[v]);
+}
+
+static void run(const struct call *call) { FOR_EACH_STRIPE(stripe, call, call->dims.extent[WIDTH]) }
+
+const struct kernel gather_f32_avx2 = {
+    .name = "gather_f32_avx2",
+    .op = &gather_op,
+    .dtype = DTYPE_F32,
+    .backend = &avx2_backend,
+    .isa = ISA_AVX2,
+    .run = run,
+    .about = "stripes of 16 vectors, rows prefetched; bound by memory's parallelism",
+};

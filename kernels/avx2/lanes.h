@@ -1,0 +1,75 @@
+/* The vector of this instruction set, and loads and stores that stop where an operand stops. */
+#ifndef EKTM_KERNELS_AVX2_LANES_H
+#define EKTM_KERNELS_AVX2_LANES_H
+
+#include <immintrin.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A body that is written once for several tile sizes: each caller's constants unroll its loops and
+ * leave the tile in registers. */
+#define INLINE static inline __attribute__((always_inline))
+
+enum { LANES = 8 }; /* f32 numbers in a vector */
+
+/* The first `count` lanes of a vector, all of them from LANES on. */
+struct lanes {
+    __m256i mask; /* sign bits */
+    bool all;
+};
+
+INLINE struct lanes lanes_of(size_t count)
+{
+    static const int32_t window[2 * LANES] = {-1, -1, -1, -1, -1, -1, -1, -1};
+    const size_t some = count < LANES ? count : LANES;
+    return (struct lanes){_mm256_loadu_si256((const __m256i *)(window + LANES - some)),
+                          count >= LANES};
+}
+
+/* Lanes outside are zero and not read. */
+INLINE __m256 load_lanes(const float *from, struct lanes lanes)
+{
+    return _mm256_maskload_ps(from, lanes.mask);
+}
+
+/* A masked store is slow on some CPUs: only where it must be. */
+INLINE void store_lanes(float *to, struct lanes lanes, __m256 value)
+{
+    if (lanes.all)
+        _mm256_storeu_ps(to, value);
+    else
+        _mm256_maskstore_ps(to, lanes.mask, value);
+}
+
+/* The lanes of `value`, zero elsewhere. */
+INLINE __m256 keep_lanes(struct lanes lanes, __m256 value)
+{
+    return _mm256_and_ps(_mm256_castsi256_ps(lanes.mask), value);
+}
+
+/* Elements 0, ld, 2 ld, ... of a vector operand. */
+INLINE __m256 load_strided(const float *from, size_t ld, struct lanes lanes)
+{
+    if (ld == 1)
+        return load_lanes(from, lanes);
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    const __m256i at = _mm256_mullo_epi32(lane, _mm256_set1_epi32((int)ld));
+    return _mm256_mask_i32gather_ps(_mm256_setzero_ps(), from, at, _mm256_castsi256_ps(lanes.mask),
+                                    sizeof *from);
+}
+
+INLINE void store_strided(float *to, size_t ld, struct lanes lanes, __m256 value)
+{
+    if (ld == 1) {
+        store_lanes(to, lanes, value);
+        return;
+    }
+    float number[LANES];
+    _mm256_storeu_ps(number, value);
+    const int keep = _mm256_movemask_ps(_mm256_castsi256_ps(lanes.mask));
+    for (int i = 0; i < LANES && keep >> i; i++)
+        to[(size_t)i * ld] = number[i];
+}
+
+#endif

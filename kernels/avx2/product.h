@@ -1,0 +1,197 @@
+/* y = finish(W x + bias) over packed panels: the product that dense layers share.
+ *
+ * The tile: 6 rows of x by one panel, 12 sums that stay in registers while k runs.
+ *
+ *                      w[k]  | ymm  ymm |     2 loads, each used by 6 rows
+ *                            +----------+
+ *         x[row 0, k] -> ymm | sum  sum |
+ *         x[row 1, k] -> ymm | sum  sum |     12 sums + 2 weights + 1 x
+ *              :             |     :    |     of 16 registers
+ *         x[row 5, k] -> ymm | sum  sum |
+ *
+ * 12 multiply-adds, two a cycle, wait for 8 loads, two or three a cycle, so the multiply-adds are
+ * the bottleneck; 12 independent chains hide their latency. Rows that are left over take tiles of 5
+ * to 1 rows. One or two rows that are all there is take four or two panels at once, to have chains
+ * enough; what counts then is the stream of weights.
+ *
+ * Blocks: DEPTH terms of six rows of x stay in L1 while they meet a panel, the same terms of the
+ * panel and of BLOCK_ROWS rows of x in L2 while all of those rows go past it. Between the stretches
+ * of terms the sums wait in y. Up to 6 rows need no blocks: each panel is read once, from end to
+ * end.
+ *
+ * Every sum is one chain, from the bias through the terms in order, whatever tile it falls into and
+ * wherever it is put aside: no bit depends on the number of rows. Outputs that do not fill a panel
+ * take a narrower tile of whole vectors; the last vector is stored under a mask. */
+#ifndef EKTM_KERNELS_AVX2_PRODUCT_H
+#define EKTM_KERNELS_AVX2_PRODUCT_H
+
+#include "kernels/avx2/panel.h"
+
+#include <math.h>
+
+enum {
+    TILE_ROWS = 6,
+    WIDE_VECTORS = 4 * PANEL_VECTORS, /* of a tile for a single row */
+    BLOCK_ROWS = 16 * TILE_ROWS,
+    DEPTH = 512
+};
+
+/* Panels in the tile of a call that has so few rows. */
+INLINE size_t panels_at_once(const size_t rows) { return rows == 1 ? 4 : rows == 2 ? 2 : 1; }
+
+INLINE size_t at_most(size_t count, size_t limit) { return count < limit ? count : limit; }
+
+/* Adds x[r, k] * w[k, v] to the sums of `rows` x `vectors`, k = 0 .. terms-1. One k's vectors of a
+ * panel lie `stride` floats from the next one's, the next panel `panel` floats behind a panel. */
+INLINE void tile_add(__m256 sum[TILE_ROWS][WIDE_VECTORS], const float *x, size_t ld, const float *w,
+                     size_t stride, size_t panel, size_t terms, const size_t rows,
+                     const size_t vectors)
+{
+    for (size_t k = 0; k < terms; k++, w += stride) {
+        __m256 weight[WIDE_VECTORS];
+        for (size_t v = 0; v < vectors; v++)
+            weight[v] = _mm256_load_ps(w + v / PANEL_VECTORS * panel + v % PANEL_VECTORS * LANES);
+        for (size_t r = 0; r < rows; r++) {
+            __m256 value = _mm256_set1_ps(x[r * ld + k]);
+            for (size_t v = 0; v < vectors; v++)
+                sum[r][v] = _mm256_fmadd_ps(value, weight[v], sum[r][v]);
+        }
+    }
+}
+
+/* One operand's share of the product. */
+struct factor {
+    const float *x; /* [rows, terms] */
+    size_t ld, terms;
+};
+
+struct product {
+    const struct panels *panels;
+    struct factor factor[2]; /* their terms one behind the other are the panels' terms */
+    size_t factors, rows;
+    float *y; /* [rows, outs] */
+    size_t ld;
+    float floor; /* y is at least this: 0 for ReLU, -INFINITY for none */
+};
+
+/* A stretch of terms for a block of rows. */
+struct stretch {
+    const float *x; /* first row, first term */
+    size_t ld, terms, rows;
+    const struct panels *panels;
+    size_t term;       /* the panels' number of the first one                        */
+    const float *from; /* what the sums start with: the bias, or y where it has begun */
+    size_t from_ld;
+    float *y;
+    size_t y_ld;
+    float floor;
+};
+
+INLINE void stretch_tile(const struct stretch *s, size_t row, size_t out, const size_t rows,
+                         const size_t vectors)
+{
+    __m256 sum[TILE_ROWS][WIDE_VECTORS];
+    const size_t last = vectors - 1, stride = at_most(vectors, PANEL_VECTORS) * LANES;
+    const struct lanes tail = lanes_of(s->panels->outs - out - last * LANES);
+    const float *from = s->from + row * s->from_ld + out;
+    for (size_t r = 0; r < rows; r++, from += s->from_ld)
+        for (size_t v = 0; v < vectors; v++)
+            sum[r][v] =
+                v == last ? load_lanes(from + v * LANES, tail) : _mm256_loadu_ps(from + v * LANES);
+
+    tile_add(sum, s->x + row * s->ld, s->ld,
+             s->panels->weight + out * s->panels->terms + s->term * stride, stride,
+             PANEL * s->panels->terms, s->terms, rows, vectors);
+
+    const __m256 floor = _mm256_set1_ps(s->floor);
+    float *y = s->y + row * s->y_ld + out;
+    for (size_t r = 0; r < rows; r++, y += s->y_ld)
+        for (size_t v = 0; v < vectors; v++) {
+            const __m256 result = _mm256_max_ps(floor, sum[r][v]); /* keeps a NaN */
+            if (v == last)
+                store_lanes(y + v * LANES, tail, result);
+            else
+                _mm256_storeu_ps(y + v * LANES, result);
+        }
+}
+
+/* All rows past one panel (or what is left of one) of `vectors` vectors. */
+INLINE void stretch_panel(const struct stretch *s, size_t out, const size_t vectors)
+{
+    size_t row = 0;
+    for (; row + TILE_ROWS <= s->rows; row += TILE_ROWS)
+        stretch_tile(s, row, out, TILE_ROWS, vectors);
+    switch (s->rows - row) {
+    case 5:
+        stretch_tile(s, row, out, 5, vectors);
+        break;
+    case 4:
+        stretch_tile(s, row, out, 4, vectors);
+        break;
+    case 3:
+        stretch_tile(s, row, out, 3, vectors);
+        break;
+    case 2:
+        stretch_tile(s, row, out, 2, vectors);
+        break;
+    case 1:
+        stretch_tile(s, row, out, 1, vectors);
+        break;
+    }
+}
+
+/* A few rows past as many whole panels at once as is good for them; returns the first output that
+ * is left. */
+INLINE size_t stretch_group(const struct stretch *s, const size_t rows)
+{
+    const size_t panels = panels_at_once(rows);
+    size_t out = 0;
+    for (; out + panels * PANEL <= s->panels->outs; out += panels * PANEL)
+        stretch_tile(s, 0, out, rows, panels * PANEL_VECTORS);
+    return out;
+}
+
+static inline void stretch_run(const struct stretch *s)
+{
+    size_t outs = s->panels->outs, out = 0;
+    if (s->rows == 1)
+        out = stretch_group(s, 1);
+    if (s->rows == 2)
+        out = stretch_group(s, 2);
+    for (; out + PANEL <= outs; out += PANEL)
+        stretch_panel(s, out, PANEL_VECTORS);
+    switch (whole_vectors(outs - out) / LANES) {
+    case 2:
+        stretch_panel(s, out, 2);
+        break;
+    case 1:
+        stretch_panel(s, out, 1);
+        break;
+    }
+}
+
+/* The product of `rows` rows from `row` on. */
+static inline void product_block(const struct product *p, size_t row, size_t rows)
+{
+    const size_t depth = rows <= TILE_ROWS ? p->panels->terms : DEPTH;
+    float *y = p->y + row * p->ld;
+    struct stretch s = {
+        .rows = rows, .panels = p->panels, .from = p->panels->bias, .y = y, .y_ld = p->ld};
+    for (size_t f = 0; f < p->factors; f++) {
+        const struct factor *factor = &p->factor[f];
+        size_t done = 0;
+        do {
+            s.x = factor->x + row * factor->ld + done;
+            s.ld = factor->ld;
+            s.terms = at_most(factor->terms - done, depth);
+            done += s.terms;
+            s.floor = f + 1 == p->factors && done == factor->terms ? p->floor : -INFINITY;
+            stretch_run(&s);
+            s.term += s.terms;
+            s.from = y;
+            s.from_ld = p->ld;
+        } while (done < factor->terms);
+    }
+}
+
+#endif
