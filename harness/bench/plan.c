@@ -1,0 +1,261 @@
+#include "harness/bench/plan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- effort
+ * -------------------------------------------------------------------------------------- */
+
+struct effort {
+    const char *name;
+    double budget; /* ns for all samples of a run */
+    double sample, warm_up;
+    size_t least, most;
+    size_t reference_rows;
+    size_t batches, batch[8];
+};
+
+static const struct effort quick = {
+    .name = "quick",
+    .budget = 12e9,
+    .sample = 20e3,
+    .warm_up = 1e6,
+    .least = 5,
+    .most = 60,
+    .reference_rows = 4,
+    .batches = 3,
+    .batch = {1, 64, 1024},
+};
+
+static const struct effort usual = {
+    .name = "usual",
+    .budget = 100e9,
+    .sample = 50e3,
+    .warm_up = 5e6,
+    .least = 11,
+    .most = 200,
+    .reference_rows = 16,
+    .batches = 5,
+    .batch = {1, 16, 64, 256, 1024},
+};
+
+static const struct effort full = {
+    .name = "full",
+    .budget = 900e9,
+    .sample = 100e3,
+    .warm_up = 20e6,
+    .least = 31,
+    .most = 500,
+    .reference_rows = 16,
+    .batches = 8,
+    .batch = {1, 4, 16, 64, 128, 256, 1024, 4096},
+};
+
+/* ---- settings
+ * ------------------------------------------------------------------------------------ */
+
+static int compare_sizes(const void *a, const void *b)
+{
+    size_t x = *(const size_t *)a, y = *(const size_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Sorts, and leaves one of each. */
+static size_t distinct(size_t *size, size_t count)
+{
+    size_t kept = 0;
+    qsort(size, count, sizeof *size, compare_sizes);
+    for (size_t i = 0; i < count; i++)
+        if (i == 0 || size[i] != size[i - 1])
+            size[kept++] = size[i];
+    return kept;
+}
+
+static void choose_presets(struct plan *plan, const struct arguments *a)
+{
+    for (const struct ektm_preset *p = ektm_presets; p->name; p++) {
+        bool asked = a->preset.count ? names_admit(&a->preset, p->name)
+                                     : a->full || strcmp(p->name, "aliexpress") == 0;
+        if (asked)
+            plan->preset[plan->presets++] = p;
+    }
+}
+
+static void choose_batches(struct plan *plan, const struct arguments *a,
+                           const struct effort *effort)
+{
+    plan->batches = a->batch.count ? a->batch.count : effort->batches;
+    memcpy(plan->batch, a->batch.count ? a->batch.size : effort->batch,
+           plan->batches * sizeof *plan->batch);
+    plan->batches = distinct(plan->batch, plan->batches);
+}
+
+/* Whether the first `threads` seats of both placements are the same processors. */
+static bool coincide(const struct topology *t, size_t threads, const size_t *compact,
+                     const size_t *spread)
+{
+    size_t n = threads < t->pus ? threads : t->pus, same = 0;
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < n; k++)
+            same += compact[i] == spread[k];
+    return same == n;
+}
+
+static bool choose_seatings(struct plan *plan, const struct arguments *a, const struct topology *t,
+                            struct fault *fault)
+{
+    size_t count[OPTION_LIST_MAX], counts = a->threads.count;
+    memcpy(count, a->threads.size, counts * sizeof *count);
+    if (!counts)
+        counts = thread_counts(t, count, OPTION_LIST_MAX);
+    counts = distinct(count, counts);
+    size_t *compact = malloc(2 * t->pus * sizeof *compact);
+    if (!compact)
+        return fault_memory(fault, "the plan");
+    size_t *spread = compact + t->pus;
+    placement_order(t, PLACEMENT_COMPACT, compact);
+    placement_order(t, PLACEMENT_SPREAD, spread);
+    bool asked[PLACEMENTS];
+    for (enum placement p = 0; p < PLACEMENTS; p++)
+        asked[p] = names_admit(&a->placement, placement_name(p));
+    plan->placements_coincide = asked[PLACEMENT_COMPACT] && asked[PLACEMENT_SPREAD];
+    for (size_t c = 0; c < counts; c++) {
+        bool alike = asked[PLACEMENT_COMPACT] && coincide(t, count[c], compact, spread);
+        plan->placements_coincide = plan->placements_coincide && alike;
+        for (enum placement p = 0; p < PLACEMENTS; p++)
+            if (asked[p] && !(alike && p != PLACEMENT_COMPACT))
+                plan->seating[plan->seatings++] = (struct seating){count[c], p};
+    }
+    free(compact);
+    return true;
+}
+
+static bool choose_law(struct plan *plan, const struct arguments *a, struct fault *fault)
+{
+    if (!id_law_parse(&plan->law, a->ids, fault))
+        return false;
+    if (plan->law.kind == IDS_FILE)
+        return fault_caller(fault, "--ids: '%s': the bench makes rows up: zipf:EXPONENT or uniform",
+                            a->ids);
+    if (plan->law.kind == IDS_ZIPF)
+        snprintf(plan->ids, sizeof plan->ids, "zipf:%g", plan->law.exponent);
+    else
+        snprintf(plan->ids, sizeof plan->ids, "uniform");
+    return true;
+}
+
+/* ---- jobs
+ * ---------------------------------------------------------------------------------------- */
+
+static bool add_job(struct plan *plan, struct job job)
+{
+    if ((plan->jobs & (plan->jobs + 1)) == 0) { /* full: room for twice as many and one */
+        struct job *more = realloc(plan->job, (2 * plan->jobs + 1) * sizeof *more);
+        if (!more)
+            return false;
+        plan->job = more;
+    }
+    plan->job[plan->jobs++] = job;
+    plan->shares += job.share;
+    return true;
+}
+
+/* Whether any kernel of that op may be timed. */
+static bool op_is_asked(const struct arguments *a, const struct op *op)
+{
+    char reason[128];
+    for (const struct kernel *const *k = kernels; *k; k++)
+        if ((*k)->op == op && arguments_admit(a, *k) && kernel_usable(*k, reason, sizeof reason))
+            return true;
+    return false;
+}
+
+static bool add_layers(struct plan *plan, const struct arguments *a, size_t preset)
+{
+    struct ektm ektm;
+    if (!ektm_build(&ektm, &plan->preset[preset]->config))
+        return false;
+    bool fine = true;
+    for (size_t l = 0; l < ektm.layers && fine; l++) {
+        if (ektm_repeats(&ektm, l) || !op_is_asked(a, ektm.layer[l].op))
+            continue;
+        fine = add_job(plan, (struct job){JOB_LAYER, preset, l, 0, {1, 0}, 1});
+        for (size_t b = 0; b < plan->batches && fine; b++)
+            fine = add_job(plan, (struct job){JOB_KERNELS, preset, l, plan->batch[b], {1, 0}, 2});
+    }
+    ektm_free(&ektm);
+    return fine;
+}
+
+static bool add_models(struct plan *plan, size_t preset)
+{
+    bool fine = add_job(plan, (struct job){JOB_COMPOSE, preset, 0, 0, {1, 0}, 0.5});
+    for (size_t b = 0; b < plan->batches && fine; b++)
+        fine = add_job(plan, (struct job){JOB_MODELS, preset, 0, plan->batch[b], {1, 0}, 4});
+    for (size_t s = 0; s < plan->seatings && fine; s++)
+        fine = add_job(plan, (struct job){JOB_SCALING, preset, 0, 0, plan->seating[s], 4});
+    return fine;
+}
+
+static bool add_jobs(struct plan *plan, const struct arguments *a)
+{
+    struct seating one = {1, PLACEMENT_COMPACT}, widest = plan_widest(plan);
+    bool fine = add_job(plan, (struct job){JOB_CEILINGS, 0, 0, 0, one, 4});
+    if (widest.threads > 1)
+        fine = fine && add_job(plan, (struct job){JOB_CEILINGS, 0, 0, 0, widest, 4});
+    for (size_t p = 0; p < plan->presets && fine; p++) {
+        fine = add_job(plan, (struct job){JOB_SUBJECT, p, 0, 0, one, 4}) && add_layers(plan, a, p);
+        /* A choice of ops or kernels is a choice of layers: no whole model. */
+        if (!a->op.count && !a->kernel.count && fine)
+            fine = add_models(plan, p);
+    }
+    return fine;
+}
+
+bool plan_make(struct plan *plan, const struct arguments *arguments,
+               const struct topology *topology, struct fault *fault)
+{
+    const struct effort *effort = arguments->quick ? &quick : arguments->full ? &full : &usual;
+    *plan = (struct plan){
+        .effort = effort->name,
+        .reference_rows = effort->reference_rows,
+        .rows_each = 64,
+        .sampling = {.budget = effort->budget,
+                     .sample = effort->sample,
+                     .warm_up = effort->warm_up,
+                     .least = effort->least,
+                     .most = effort->most},
+    };
+    choose_presets(plan, arguments);
+    choose_batches(plan, arguments, effort);
+    if (!choose_law(plan, arguments, fault) || !choose_seatings(plan, arguments, topology, fault))
+        return false;
+    if (add_jobs(plan, arguments))
+        return true;
+    plan_free(plan);
+    return fault_memory(fault, "the plan");
+}
+
+void plan_free(struct plan *plan)
+{
+    free(plan->job);
+    plan->job = NULL;
+}
+
+size_t plan_batch_most(const struct plan *plan) { return plan->batch[plan->batches - 1]; }
+
+size_t plan_rows_most(const struct plan *plan)
+{
+    size_t each = plan->rows_each * plan_widest(plan).threads;
+    return each > plan_batch_most(plan) ? each : plan_batch_most(plan);
+}
+
+struct seating plan_widest(const struct plan *plan)
+{
+    struct seating widest = plan->seating[0];
+    for (size_t s = 1; s < plan->seatings; s++)
+        if (plan->seating[s].threads > widest.threads)
+            widest = plan->seating[s];
+    return widest;
+}

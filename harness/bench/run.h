@@ -1,0 +1,50 @@
+/* What every job of a run shares: where it is, who computes, what the machine can do at best. */
+#ifndef EKTM_HARNESS_BENCH_RUN_H
+#define EKTM_HARNESS_BENCH_RUN_H
+
+#include "harness/bench/journal.h"
+#include "harness/bench/progress.h"
+#include "harness/machine/team.h"
+
+struct run {
+    const struct arguments *arguments;
+    struct topology topology;
+    struct clock_quality clock;
+    struct plan plan;
+    struct journal journal;
+    struct progress progress;
+    struct team *team;                 /* the caller is its member 0; NULL before the first job */
+    struct seating seating;            /* of the team */
+    const volatile sig_atomic_t *stop; /* the signal that asked to stop; 0: none */
+    size_t invalid;                    /* failed checks                          */
+};
+
+/* Starts a team with that seating in place of the one there is, unless it is the same. */
+bool run_seat(struct run *run, struct seating seating, struct fault *fault);
+
+/* The sampling that a job's share of the run's time pays for. */
+struct sampling run_sampling(const struct run *run, const struct job *job);
+
+/* Writes that the kernel's result was wrong by `error` bounds, at `worst`, and counts it. `layer`
+ * may be NULL. No time of it is published. */
+bool run_invalid(struct run *run, const struct kernel *kernel, const struct ektm_layer *layer,
+                 const struct dims *dims, double error, const char *worst, struct fault *fault);
+
+/* What one record says of how fast: the work of one call, and its samples. */
+struct timing {
+    const struct competitor *competitor;
+    struct seating seating;
+    double flops, bytes;
+};
+
+/* Sets the columns that every timed kind has, those of `timing` among them, and the verdict.
+ * `error` is in units of what is allowed. */
+void run_describe(const struct run *run, json_t *record, const struct timing *timing, double error);
+
+/* Sets an interval column to `numerator`'s time over `denominator`'s, times `scale`; UNAVAILABLE
+ * where either is NULL or has no samples. */
+void run_compare(const struct run *run, json_t *record, const char *column,
+                 const struct competitor *numerator, const struct competitor *denominator,
+                 double scale);
+
+#endif
