@@ -144,7 +144,7 @@ static bool record_probe(struct run *run, struct rates *rates, const struct ques
     run_describe(run, record, &timing, error);
     const char *unit = question->op == &fma_op ? "gflops" : "gbytes";
     double *best = rate_of(rates, question, kernel->isa);
-    *best = fmax(*best, record_get_number(record, unit));
+    *best = fmax(*best, record_get_number(record, unit) / threads);
     return journal_add(&run->journal, record, fault);
 }
 
