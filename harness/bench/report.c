@@ -32,7 +32,7 @@ static double us_per_row(const json_t *record)
 /* Right-aligned, with about four significant digits; "-" where there is no number. */
 static void print_number(int width, double number)
 {
-    int digits = number < 10 ? 3 : number < 100 ? 2 : number < 1000 ? 1 : 0;
+    int digits = number < 0.1 ? 4 : number < 10 ? 3 : number < 100 ? 2 : number < 1000 ? 1 : 0;
     if (isfinite(number))
         printf("%*.*f", width, digits, number);
     else
@@ -46,6 +46,14 @@ static void print_short(int width, double number)
         printf("%*.*f", width, number < 10 ? 2 : number < 100 ? 1 : 0, number);
     else
         printf("%*s", width, "-");
+}
+
+/* Who computed, such as "compiler avx2"; one word where both are the same. */
+static void print_who(const json_t *record)
+{
+    printf("%s", text(record, "backend"));
+    if (strcmp(text(record, "backend"), text(record, "isa")) != 0)
+        printf(" %s", text(record, "isa"));
 }
 
 /* ---- the machine and its ceilings
@@ -116,7 +124,7 @@ struct table {
     enum kind kind;
     const char *preset;
     size_t count;
-    const json_t *column[COLUMNS_MAX]; /* the reference last */
+    const json_t *column[COLUMNS_MAX]; /* the reference only where nobody else competes */
 };
 
 /* Whether the record is one of a comparison on one thread. */
@@ -247,7 +255,8 @@ static void print_side_by_side(const struct run *run, enum kind kind, const char
 {
     struct table table = {run->journal.records, kind, preset, 0, {NULL}};
     add_columns(&table, false);
-    add_columns(&table, true);
+    if (!table.count)
+        add_columns(&table, true);
     for (size_t first = 0; first < table.count; first += COLUMNS_SHOWN) {
         size_t last = first + COLUMNS_SHOWN < table.count ? first + COLUMNS_SHOWN : table.count;
         printf("\n%s: us a row on one thread, warm; * best, ~ noisy%s\n", title,
@@ -302,8 +311,8 @@ static void report_scaling(const struct run *run, const char *preset)
     }
     if (!first)
         return;
-    printf("\n%s, the whole model on %s (%s), by threads", preset, text(first, "backend"),
-           text(first, "isa"));
+    printf("\nThe whole model, %s, by threads, with ", preset);
+    print_who(first);
     if (run->plan.placements_coincide)
         printf("; compact and spread seat them alike here");
     printf("\n threads placement    rows   us/batch      rows/s speed-up efficiency\n");
@@ -374,8 +383,9 @@ static void print_answer(const struct run *run, const char *preset)
     const json_t *core = most_rows(run, preset, true), *all = most_rows(run, preset, false);
     if (!core)
         return;
-    printf("%s: fastest is %s (%s): %.0f rows/s on one core (batches of %zu)", preset,
-           text(core, "backend"), text(core, "isa"), record_get_number(core, "rows_per_s"),
+    printf("%s: fastest is ", preset);
+    print_who(core);
+    printf(": %.0f rows/s on one core (batches of %zu)", record_get_number(core, "rows_per_s"),
            record_get_dim(core, BATCH));
     if (all != core)
         printf(",\n  %.0f rows/s on this machine (%.0f threads, %s)",
