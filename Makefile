@@ -99,6 +99,9 @@ $(BUILD)/tests/ektm-tests: $(call object,$(TESTS)) $(LIBRARY)
 SCALAR := -fno-tree-vectorize -fno-tree-slp-vectorize
 $(call object,$(REFERENCE)): override CFLAGS += $(SCALAR)
 
+# What follows a library's product is plain C for the compiler to vectorise.
+$(BUILD)/kernels/epilogue.o: override CFLAGS += -O3
+
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call show,CC,$<)

@@ -42,3 +42,13 @@ bool isa_usable(enum isa isa, char *reason, size_t size)
         }
     return true;
 }
+
+enum isa isa_widest(void)
+{
+    char reason[128];
+    enum isa widest = ISA_SCALAR;
+    for (enum isa isa = 0; isa < ISAS; isa++)
+        if (isa_usable(isa, reason, sizeof reason))
+            widest = isa;
+    return widest;
+}

@@ -20,4 +20,7 @@ const char *isa_name(enum isa isa);
  * is missing into `reason`. */
 bool isa_usable(enum isa isa, char *reason, size_t size);
 
+/* The widest level that this CPU runs. */
+enum isa isa_widest(void);
+
 #endif

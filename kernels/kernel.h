@@ -12,6 +12,10 @@ struct backend {
     const char *name;
     const char *about;
 
+    /* Somebody else's library: it has kernels only for what it is good at, is built for any CPU and
+     * picks its code at run time. */
+    bool peer;
+
     /* Whether it can run on this machine. If not, writes why into `reason`. */
     bool (*usable)(char *reason, size_t size);
 
@@ -24,7 +28,11 @@ struct kernel {
     const struct op *op;
     enum dtype dtype;
     const struct backend *backend;
-    enum isa isa; /* the level it is compiled for: compared with `compiler` at the same one */
+    enum isa isa; /* the level it is compiled for; a peer's is ISA_SCALAR, see kernel_isa */
+
+    /* A library computes a row in another order when there are other rows beside it: cutting a
+     * batch may change last bits of the result, within the bound. Every other kernel keeps them. */
+    bool cut_changes_bits;
 
     /* Computes the call. Outputs are overwritten, never read; results of a row do not depend on the
      * other rows or on how many there are. Allocates nothing and calls nothing that may fail.
@@ -32,10 +40,15 @@ struct kernel {
     void (*run)(const struct call *call);
 
     /* Makes of the weights in `call` (BATCH is meaningless) what `run` expects in `call.prepared`;
-     * the weights may not change afterwards. NULL: out of memory. Both absent where `run` needs no
-     * preparation. */
+     * the weights may not change afterwards. `ld` of an input or output is that of the calls to
+     * come where that is known: `run` is right with any other, but may be slow. NULL: out of
+     * memory. Both absent where `run` needs no preparation. */
     void *(*prepare)(const struct call *call);
     void (*release)(void *prepared);
+
+    /* Which of its library's ways `run` will go, in a few words, such as the name of the code that
+     * was generated. Lives as long as `prepared`. Absent where there is nothing to tell. */
+    const char *(*path)(const void *prepared);
 
     const char *about; /* one line: tile, bound */
 };
@@ -52,6 +65,10 @@ bool kernel_usable(const struct kernel *kernel, char *reason, size_t size);
 
 /* The kernel of that name, or NULL. */
 const struct kernel *kernel_find(const char *name);
+
+/* The level that it runs at here: its own; the widest that this CPU has for a peer's. It is
+ * compared with `compiler` and with the ceilings at that level. */
+enum isa kernel_isa(const struct kernel *kernel);
 
 /* The honest baseline: the `compiler` kernel of the same op, dtype and
  * ISA, or NULL. */

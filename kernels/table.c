@@ -98,11 +98,17 @@ const struct kernel *kernel_find(const char *name)
     return NULL;
 }
 
+enum isa kernel_isa(const struct kernel *kernel)
+{
+    return kernel->backend->peer ? isa_widest() : kernel->isa;
+}
+
 const struct kernel *kernel_baseline(const struct kernel *kernel)
 {
+    enum isa isa = kernel_isa(kernel);
     for (const struct kernel *const *k = kernels; *k; k++)
         if (strcmp((*k)->backend->name, "compiler") == 0 && (*k)->op == kernel->op &&
-            (*k)->dtype == kernel->dtype && (*k)->isa == kernel->isa)
+            (*k)->dtype == kernel->dtype && (*k)->isa == isa)
             return *k;
     return NULL;
 }

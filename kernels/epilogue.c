@@ -1,0 +1,45 @@
+/* The loops are plain C, vectorised by the compiler (Makefile). The library beside them picks its
+ * code at run time, so they must, too. */
+#include "kernels/epilogue.h"
+
+#include "kernels/cpu.h"
+
+#include <stdint.h>
+
+enum { SUMS = 16 }; /* of one dot product, side by side */
+
+#if defined(__x86_64__)
+#    define LEVEL(name)  name##_avx512
+#    define TARGET       __attribute__((target("arch=x86-64-v4,prefer-vector-width=512")))
+#    define MULTIPLY_ADD __builtin_fmaf
+#    include "kernels/epilogue_level.h"
+#    undef LEVEL
+#    undef TARGET
+#    define LEVEL(name) name##_avx2
+#    define TARGET      __attribute__((target("arch=x86-64-v3")))
+#    include "kernels/epilogue_level.h"
+#    undef LEVEL
+#    undef TARGET
+#    undef MULTIPLY_ADD
+#    define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
+#else
+#    define MULTIPLY_ADD __builtin_fmaf
+#endif
+#define LEVEL(name) name##_baseline
+#define TARGET
+#include "kernels/epilogue_level.h"
+
+const struct epilogue *epilogue_here(void)
+{
+#if defined(__x86_64__)
+    switch (isa_widest()) {
+    case ISA_AVX512:
+        return &epilogue_avx512;
+    case ISA_AVX2:
+        return &epilogue_avx2;
+    default:
+        break;
+    }
+#endif
+    return &epilogue_baseline;
+}

@@ -1,0 +1,35 @@
+/* Dense layer: y = activation(W x + b).
+ *
+ * One matmul primitive with bias and ReLU fused. Bound by the multiply-adds; for few rows by the
+ * library's own overhead, or by reading the weights. */
+#include "kernels/kernel.h"
+#include "kernels/onednn/chain.h"
+#include "reference/operands.h"
+
+extern const struct op dense_op;
+extern const struct backend onednn_backend;
+
+static void *prepare(const struct call *call)
+{
+    const struct tensor *t = call->tensor;
+    const bool relu = call->options.activation == ACTIVATION_RELU;
+    return chain_make(&(struct chain_spec){
+        .matrices = 2,
+        .matrix = {{DENSE_X, call->dims.extent[IN], false},
+                   {DENSE_Y, call->dims.extent[OUT], true}},
+        .steps = 1,
+        .step = {{0, 1, &t[DENSE_W], &t[DENSE_B], relu ? FINISH_RELU : FINISH_NONE}},
+    });
+}
+
+const struct kernel dense_f32_onednn = {
+    .name = "dense_f32_onednn",
+    .op = &dense_op,
+    .dtype = DTYPE_F32,
+    .backend = &onednn_backend,
+    .run = chain_run,
+    .prepare = prepare,
+    .release = chain_release,
+    .path = chain_path,
+    .about = "one matmul, bias and activation fused; weights in the library's layout",
+};

@@ -1,0 +1,38 @@
+/* Head of one task: p = sigmoid(w ReLU(U x + u) + v).
+ *
+ * Two matmul primitives, bias, ReLU and sigmoid fused; the hidden units of up to 256 rows pass from
+ * one to the other through L2. Bound by the multiply-adds; for few rows by the library's own
+ * overhead. */
+#include "kernels/kernel.h"
+#include "kernels/onednn/chain.h"
+#include "reference/operands.h"
+
+extern const struct op head_op;
+extern const struct backend onednn_backend;
+
+static void *prepare(const struct call *call)
+{
+    const struct tensor *t = call->tensor;
+    const size_t width = call->dims.extent[WIDTH], units = call->dims.extent[HIDDEN];
+    struct tensor w = t[HEAD_W]; /* [1, HIDDEN] */
+    w.ld = units;
+    return chain_make(&(struct chain_spec){
+        .matrices = 3,
+        .matrix = {{HEAD_X, width, false}, {INSIDE, units, true}, {HEAD_P, 1, true}},
+        .steps = 2,
+        .step = {{0, 1, &t[HEAD_U], &t[HEAD_UBIAS], FINISH_RELU},
+                 {1, 2, &w, &t[HEAD_V], FINISH_LOGISTIC}},
+    });
+}
+
+const struct kernel head_f32_onednn = {
+    .name = "head_f32_onednn",
+    .op = &head_op,
+    .dtype = DTYPE_F32,
+    .backend = &onednn_backend,
+    .run = chain_run,
+    .prepare = prepare,
+    .release = chain_release,
+    .path = chain_path,
+    .about = "two matmuls, bias, ReLU and sigmoid fused; weights in the library's layout",
+};
