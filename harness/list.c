@@ -38,6 +38,8 @@ static void list_kernels(const struct arguments *arguments)
             continue;
         bool usable = kernel_usable(*k, reason, sizeof reason);
         printf("%-34s %-7s %s", (*k)->name, usable ? "yes" : "no", (*k)->about);
+        if ((*k)->cut_changes_bits)
+            printf("; cutting a batch may change last bits");
         printf(usable ? "\n" : " (%s)\n", reason);
     }
 }

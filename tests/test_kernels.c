@@ -56,14 +56,16 @@ Test(kernels, are_named_after_op_dtype_and_backend)
     }
 }
 
-/* Every op has a kernel of every backend that is in this build, the baseline at every ISA that a
- * hand-tuned kernel has. */
+/* Every op has a kernel of every backend of ours that is in this build, the baseline at every ISA
+ * that a kernel has. */
 Test(kernels, cover_every_op)
 {
     for (const struct op *const *op = ops; *op; op++)
         for (const struct backend *const *b = backends; *b; b++) {
             char reason[128];
             size_t count = 0;
+            if ((*b)->peer)
+                continue;
             if (!(*b)->usable(reason, sizeof reason) && strcmp((*b)->version(), "unavailable") == 0)
                 continue;
             for (const struct kernel *const *k = kernels; *k; k++)
@@ -71,6 +73,14 @@ Test(kernels, cover_every_op)
             cr_expect(count > 0, "%s has no kernel for %s", (*b)->name, (*op)->name);
         }
     for (const struct kernel *const *k = kernels; *k; k++)
-        cr_expect((*k)->isa == ISA_SCALAR || kernel_baseline(*k), "nothing to compare %s with",
+        cr_expect(kernel_isa(*k) == ISA_SCALAR || kernel_baseline(*k), "nothing to compare %s with",
                   (*k)->name);
+}
+
+/* Only a library may be excused from keeping the bits of a row, and only a library tells its path. */
+Test(kernels, of_ours_keep_the_bits_of_a_row)
+{
+    for (const struct kernel *const *k = kernels; *k; k++)
+        cr_expect((*k)->backend->peer || (!(*k)->cut_changes_bits && !(*k)->path),
+                  "%s is no library's", (*k)->name);
 }

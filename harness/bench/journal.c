@@ -142,7 +142,7 @@ json_t *journal_skip(const struct journal *journal, const struct kernel *kernel,
     record_text(record, "op", kernel->op->name);
     record_text(record, "dtype", dtype_name(kernel->dtype));
     record_text(record, "backend", kernel->backend->name);
-    record_text(record, "isa", isa_name(kernel->isa));
+    record_text(record, "isa", isa_name(kernel_isa(kernel)));
     record_text(record, "verdict", verdict);
     record_text(record, "reason", reason);
     return record;

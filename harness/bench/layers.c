@@ -165,7 +165,7 @@ static void describe_entry(json_t *record, const struct trial_layer *trial, cons
     record_text(record, "preset", trial->subject->preset->name);
     record_text(record, "dtype", dtype_name(entry->kernel->dtype));
     record_text(record, "backend", entry->kernel->backend->name);
-    record_text(record, "isa", isa_name(entry->kernel->isa));
+    record_text(record, "isa", isa_name(kernel_isa(entry->kernel)));
     record_dims(record, &entry->call.dims);
     record_text(record, "ids", run->plan.ids);
     record_count(record, "seed", run->arguments->seed);
@@ -183,7 +183,7 @@ static bool record_entry(const struct trial_layer *trial, struct run *run,
     struct rates rates = ceilings_at(ceilings, 1);
     enum level level =
         level_of(&run->topology, &rates, subject_layer_bytes(trial->subject, trial->index, rows));
-    struct bound bound = bound_of(ceilings, &rates, op, &entry->call, entry->kernel->isa, level);
+    struct bound bound = bound_of(ceilings, &rates, op, &entry->call, kernel_isa(entry->kernel), level);
     struct timing timing = {competitor, run->seating, op->flops(&entry->call),
                             op_bytes(op, &entry->call)};
     json_t *record = record_new(KIND_KERNEL, run->journal.run);

@@ -47,8 +47,8 @@ bool models_make(struct models *models, struct run *run, struct subject *subject
 {
     *models = (struct models){.subject = subject};
     for (const struct kernel *const *k = kernels; *k; k++)
-        if (composes(run, *k) && !find(models, (*k)->backend, (*k)->isa) &&
-            models->count < MODELS_MAX && !add(models, (*k)->backend, (*k)->isa, fault)) {
+        if (composes(run, *k) && !find(models, (*k)->backend, kernel_isa(*k)) &&
+            models->count < MODELS_MAX && !add(models, (*k)->backend, kernel_isa(*k), fault)) {
             models_free(models);
             return false;
         }

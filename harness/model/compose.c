@@ -83,7 +83,7 @@ void activations_free(struct activations *activations)
 static const struct kernel *find(const struct op *op, const char *backend, enum isa isa)
 {
     for (const struct kernel *const *k = kernels; *k; k++)
-        if ((*k)->op == op && (*k)->dtype == DTYPE_F32 && (*k)->isa == isa &&
+        if ((*k)->op == op && (*k)->dtype == DTYPE_F32 && kernel_isa(*k) == isa &&
             strcmp((*k)->backend->name, backend) == 0)
             return *k;
     return NULL;
@@ -112,6 +112,8 @@ static bool prepare_layer(struct composed *composed, size_t layer)
     const struct model *model = composed->model;
     struct ektm_memory weights = {
         .weight = model->weight, .table = model->table, .first = model->first};
+    for (enum ektm_buffer b = 0; b < BUFFERS; b++)
+        weights.buffer[b].ld = model->ektm.buffer_width[b];
     struct call call = ektm_call(&model->ektm, &weights, layer, 0);
     if (!kernel_prepare(composed->kernel[layer], &call))
         return false;
@@ -162,9 +164,9 @@ bool backend_best_isa(const struct backend *backend, enum isa *isa, char *reason
     if (!backend->usable(reason, size))
         return false;
     for (const struct kernel *const *k = kernels; *k; k++)
-        if ((*k)->backend == backend && (*k)->dtype == DTYPE_F32 && (!found || (*k)->isa > *isa) &&
+        if ((*k)->backend == backend && (*k)->dtype == DTYPE_F32 && (!found || kernel_isa(*k) > *isa) &&
             kernel_usable(*k, reason, size)) {
-            *isa = (*k)->isa;
+            *isa = kernel_isa(*k);
             found = true;
         }
     return found;

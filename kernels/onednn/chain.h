@@ -8,7 +8,8 @@
  * are put into it once; equal layouts share a copy. matmul, not inner product: with a gap behind
  * its rows or a sum among its post-operations the latter falls back to a slow path.
  *
- * The fast code wants rows without gaps: where a caller's have some, up to 64 rows at a time go
+ * Which code it is may differ with the number of rows, and with it the order of a sum, so
+ * `cut_changes_bits`. The fast code wants rows without gaps: where a caller's have some, up to 64 rows at a time go
  * through buffers. Threads do not share memory objects, scratch or buffers: `chain_run` borrows a
  * set of them, made in `prepare`, one for each processor. */
 #ifndef EKTM_KERNELS_ONEDNN_CHAIN_H

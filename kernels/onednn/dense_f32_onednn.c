@@ -27,6 +27,7 @@ const struct kernel dense_f32_onednn = {
     .op = &dense_op,
     .dtype = DTYPE_F32,
     .backend = &onednn_backend,
+    .cut_changes_bits = true,
     .run = chain_run,
     .prepare = prepare,
     .release = chain_release,

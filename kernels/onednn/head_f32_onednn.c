@@ -30,6 +30,7 @@ const struct kernel head_f32_onednn = {
     .op = &head_op,
     .dtype = DTYPE_F32,
     .backend = &onednn_backend,
+    .cut_changes_bits = true,
     .run = chain_run,
     .prepare = prepare,
     .release = chain_release,

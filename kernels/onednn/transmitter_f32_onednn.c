@@ -26,6 +26,7 @@ const struct kernel transmitter_f32_onednn = {
     .op = &transmitter_op,
     .dtype = DTYPE_F32,
     .backend = &onednn_backend,
+    .cut_changes_bits = true,
     .run = chain_run,
     .prepare = prepare,
     .release = chain_release,
