@@ -79,26 +79,25 @@ INLINE __m256 inverses_of(struct block dots)
 
 /* exp((cos - own) / tau), with cos = dot / (|i| |j|). By the rule for zero vectors a cosine with
  * one is 0 and so is its own: their `inverse` lengths are 0. */
-INLINE __m256 weight_of(__m256 dot, __m256 i_inverse, __m256 j_inverse, __m256 inverse_tau)
+INLINE __m256 weight_of(__m256 dot, __m256 i_inverse, __m256 j_inverse, __m256 tau)
 {
     const __m256 some = _mm256_cmp_ps(i_inverse, _mm256_setzero_ps(), _CMP_GT_OQ);
     const __m256 own = _mm256_and_ps(some, _mm256_set1_ps(1));
     const __m256 score = _mm256_mul_ps(_mm256_mul_ps(dot, i_inverse), j_inverse);
-    return vector_exp(_mm256_mul_ps(_mm256_sub_ps(score, own), inverse_tau));
+    return vector_exp(_mm256_div_ps(_mm256_sub_ps(score, own), tau));
 }
 
 /* The weights of a block, 0 for towers from `towers` on. */
-INLINE struct block weights_of(struct block dots, __m256 i_inverse, __m256 j_inverse,
-                               __m256 inverse_tau, size_t towers)
+INLINE struct block weights_of(struct block dots, __m256 i_inverse, __m256 j_inverse, __m256 tau,
+                               size_t towers)
 {
     const __m256i pair[HALVES] = {_mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1),
                                   _mm256_setr_epi32(2, 2, 2, 2, 3, 3, 3, 3)};
     struct block weight;
     for (size_t h = 0; h < HALVES; h++)
-        weight.half[h] =
-            keep_lanes(lanes_of(towers > 2 * h ? (towers - 2 * h) * GRAM : 0),
-                       weight_of(dots.half[h], i_inverse,
-                                 _mm256_permutevar8x32_ps(j_inverse, pair[h]), inverse_tau));
+        weight.half[h] = keep_lanes(
+            lanes_of(towers > 2 * h ? (towers - 2 * h) * GRAM : 0),
+            weight_of(dots.half[h], i_inverse, _mm256_permutevar8x32_ps(j_inverse, pair[h]), tau));
     return weight;
 }
 
@@ -106,7 +105,7 @@ INLINE struct block weights_of(struct block dots, __m256 i_inverse, __m256 j_inv
 INLINE void softmax(float *share, const struct vectors *s, size_t blocks)
 {
     const __m256 one = _mm256_set1_ps(1), parts = _mm256_set1_ps((float)(s->tasks + 1));
-    const __m256 inverse_tau = _mm256_set1_ps(1 / s->tau);
+    const __m256 tau = _mm256_set1_ps(s->tau);
     __m256 inverse[BLOCKS_MAX]; /* of a block's tasks, twice */
     for (size_t i = 0; i < blocks; i++)
         inverse[i] = inverses_of(block_load(share + (i * blocks + i) * BLOCK));
@@ -114,7 +113,7 @@ INLINE void softmax(float *share, const struct vectors *s, size_t blocks)
         __m256 total = _mm256_setzero_ps(); /* over the towers, even and odd apart */
         for (size_t j = 0; j < blocks; j++) {
             const struct block weight = weights_of(block_load(share + j * BLOCK), inverse[i],
-                                                   inverse[j], inverse_tau, s->tasks - j * GRAM);
+                                                   inverse[j], tau, s->tasks - j * GRAM);
             block_store(share + j * BLOCK, weight);
             total = _mm256_add_ps(total, _mm256_add_ps(weight.half[0], weight.half[1]));
         }
@@ -139,8 +138,9 @@ static void shares_of_many(float *share, const struct vectors *s)
     softmax(share, s, blocks);
 }
 
-/* share_ij = softmax_j(cos_ij / tau) / (T+1) */
-static inline void shares_of(float *share, const struct vectors *s)
+/* share_ij = softmax_j(cos_ij / tau) / (T+1). One copy for every row, so that the compiler rounds
+ * alike in all of them. */
+static __attribute__((noinline)) void shares_of(float *share, const struct vectors *s)
 {
     switch (s->tasks) {
     case 1:
