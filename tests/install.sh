@@ -9,10 +9,19 @@ if ! command -v dpkg-query >/dev/null 2>&1; then
     exit 0
 fi
 
+# A package may be there for several architectures; a plain name means this machine's.
+installed() {
+    case "$1" in
+    *:*) wanted=${1#*:} ;;
+    *) wanted=$(dpkg --print-architecture) ;;
+    esac
+    dpkg-query -W -f '${Status} ${Architecture}\n' "$1" 2>/dev/null |
+        grep -qx -e "install ok installed $wanted" -e 'install ok installed all'
+}
+
 missing=
 for package; do
-    status=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)
-    [ "$status" = "install ok installed" ] || missing="$missing $package"
+    installed "$package" || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0
 

@@ -81,7 +81,7 @@ Test(quota, other_controllers)
 {
     mounts("30 25 0:26 / /cg/cpuset rw - cgroup cgroup rw,cpuset\n"
            "31 25 0:27 / /cg/cpuacct rw - cgroup cgroup rw,cpuacct\n");
-    groups("3:cpuset:/\n2:cpuacct:/\n");
+    groups("3:cpuset:/\n2:cpuacct:/\n1:cpu:/\n");
     put("/cg/cpuset/cpu.cfs_quota_us", "100000\n");
     put("/cg/cpuset/cpu.cfs_period_us", "100000\n");
     put("/cg/cpuacct/cpu.cfs_quota_us", "100000\n");

@@ -21,7 +21,8 @@ void *memory_alloc(size_t bytes)
 {
     if (bytes > SIZE_MAX / 2)
         return NULL;
-    size_t length = mapped(bytes), slack = bytes >= HUGE ? HUGE : 0;
+    size_t length = mapped(bytes);
+    size_t slack = bytes >= HUGE ? HUGE - (size_t)sysconf(_SC_PAGESIZE) : 0;
     char *base =
         mmap(NULL, length + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (base == MAP_FAILED)

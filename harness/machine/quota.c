@@ -72,7 +72,7 @@ static bool find_group(const char *root, const struct mount *mount, char *group)
         if (!name)
             continue;
         *name++ = '\0';
-        found = mount->second ? strncmp(line, "0:", 3) == 0 : list_has(controllers + 1, "cpu");
+        found = mount->second ? strcmp(line, "0:") == 0 : list_has(controllers + 1, "cpu");
         if (found)
             snprintf(group, PATH_MAX, "%s", name);
     }

@@ -29,14 +29,28 @@ static void *prepare(const struct call *call)
     return panels_pack(&t[ENHANCED_C], width, g, 2);
 }
 
-/* z, which holds the sums of one row, becomes f + sigmoid(z) m. */
-static void gate(float *z, const float *f, const float *m, size_t width)
+INLINE __m256 gated(__m256 sum, __m256 f, __m256 m)
 {
-    for (size_t o = 0; o < width; o += LANES) {
-        const struct lanes lanes = lanes_of(width - o);
-        const __m256 g = vector_logistic(load_lanes(z + o, lanes));
-        store_lanes(z + o, lanes,
-                    _mm256_fmadd_ps(g, load_lanes(m + o, lanes), load_lanes(f + o, lanes)));
+    return _mm256_fmadd_ps(vector_logistic(sum), m, f);
+}
+
+/* z, which holds the sums of a tile, becomes f + sigmoid(z) m. */
+static void gate(const struct product *p, size_t row, size_t rows, size_t out, size_t outs)
+{
+    for (size_t r = row; r < row + rows; r++) {
+        const float *f = p->factor[0].x + r * p->factor[0].ld + out;
+        const float *m = p->factor[1].x + r * p->factor[1].ld + out;
+        float *z = p->y + r * p->ld + out;
+        size_t o = 0;
+        for (; o + LANES <= outs; o += LANES)
+            _mm256_storeu_ps(z + o, gated(_mm256_loadu_ps(z + o), _mm256_loadu_ps(f + o),
+                                          _mm256_loadu_ps(m + o)));
+        if (o < outs) {
+            const struct lanes tail = lanes_of(outs - o);
+            store_lanes(
+                z + o, tail,
+                gated(load_lanes(z + o, tail), load_lanes(f + o, tail), load_lanes(m + o, tail)));
+        }
     }
 }
 
@@ -44,21 +58,18 @@ static void run(const struct call *call)
 {
     const struct tensor *f = &call->tensor[ENHANCED_F], *m = &call->tensor[ENHANCED_M];
     const struct tensor *z = &call->tensor[ENHANCED_Z];
-    const size_t rows = call->dims.extent[BATCH], width = call->dims.extent[WIDTH];
+    const size_t width = call->dims.extent[WIDTH];
     const struct product p = {
         .panels = call->prepared,
         .factor = {{f->data, f->ld, width}, {m->data, m->ld, width}},
         .factors = 2,
+        .rows = call->dims.extent[BATCH],
         .y = z->data,
         .ld = z->ld,
         .floor = -INFINITY,
+        .finish = gate,
     };
-    for (size_t b = 0; b < rows; b += BLOCK_ROWS) {
-        const size_t end = b + at_most(rows - b, BLOCK_ROWS);
-        product_block(&p, b, end - b);
-        for (size_t r = b; r < end; r++)
-            gate(p.y + r * p.ld, p.factor[0].x + r * f->ld, p.factor[1].x + r * m->ld, width);
-    }
+    product_run(&p);
 }
 
 const struct kernel enhanced_f32_avx2 = {

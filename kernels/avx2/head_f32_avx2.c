@@ -57,14 +57,6 @@ INLINE void add_units(__m256 logit[TILE_ROWS], const struct head *h, size_t row,
     }
 }
 
-/* The sum of the lanes. */
-INLINE float total_of(__m256 lanes)
-{
-    __m128 sum = _mm_add_ps(_mm256_castps256_ps128(lanes), _mm256_extractf128_ps(lanes, 1));
-    sum = _mm_add_ps(sum, _mm_movehl_ps(sum, sum));
-    return _mm_cvtss_f32(_mm_add_ss(sum, _mm_movehdup_ps(sum)));
-}
-
 /* The logits, without v, of `rows` rows. */
 INLINE void logits_of(float *to, const struct head *h, size_t row, const size_t rows)
 {

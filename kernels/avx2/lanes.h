@@ -48,6 +48,14 @@ INLINE __m256 keep_lanes(struct lanes lanes, __m256 value)
     return _mm256_and_ps(_mm256_castsi256_ps(lanes.mask), value);
 }
 
+/* The sum of the lanes. */
+INLINE float total_of(__m256 lanes)
+{
+    __m128 sum = _mm_add_ps(_mm256_castps256_ps128(lanes), _mm256_extractf128_ps(lanes, 1));
+    sum = _mm_add_ps(sum, _mm_movehl_ps(sum, sum));
+    return _mm_cvtss_f32(_mm_add_ss(sum, _mm_movehdup_ps(sum)));
+}
+
 /* Elements 0, ld, 2 ld, ... of a vector operand. */
 INLINE __m256 load_strided(const float *from, size_t ld, struct lanes lanes)
 {

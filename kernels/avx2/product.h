@@ -47,10 +47,12 @@ INLINE void tile_add(__m256 sum[TILE_ROWS][WIDE_VECTORS], const float *x, size_t
                      size_t stride, size_t panel, size_t terms, const size_t rows,
                      const size_t vectors)
 {
-    for (size_t k = 0; k < terms; k++, w += stride) {
+    const float *w2 = w + 2 * panel; /* two pointers and one distance reach four panels */
+    for (size_t k = 0; k < terms; k++, w += stride, w2 += stride) {
         __m256 weight[WIDE_VECTORS];
         for (size_t v = 0; v < vectors; v++)
-            weight[v] = _mm256_load_ps(w + v / PANEL_VECTORS * panel + v % PANEL_VECTORS * LANES);
+            weight[v] = _mm256_load_ps((v < WIDE_VECTORS / 2 ? w : w2) +
+                                       v / PANEL_VECTORS % 2 * panel + v % PANEL_VECTORS * LANES);
         for (size_t r = 0; r < rows; r++) {
             __m256 value = _mm256_set1_ps(x[r * ld + k]);
             for (size_t v = 0; v < vectors; v++)
@@ -72,40 +74,43 @@ struct product {
     float *y; /* [rows, outs] */
     size_t ld;
     float floor; /* y is at least this: 0 for ReLU, -INFINITY for none */
+
+    /* Goes over a tile's whole sums in y while they are in L1; NULL: nothing to do. */
+    void (*finish)(const struct product *p, size_t row, size_t rows, size_t out, size_t outs);
 };
 
 /* A stretch of terms for a block of rows. */
 struct stretch {
-    const float *x; /* first row, first term */
-    size_t ld, terms, rows;
-    const struct panels *panels;
-    size_t term;       /* the panels' number of the first one                        */
+    const struct product *product;
+    size_t first, rows; /* the block                                                  */
+    const float *x;     /* the block's first row, the first term                       */
+    size_t ld, terms;
+    size_t term;       /* the panels' number of the first term                        */
     const float *from; /* what the sums start with: the bias, or y where it has begun */
     size_t from_ld;
-    float *y;
-    size_t y_ld;
-    float floor;
+    bool last; /* the sums are whole then */
 };
 
 INLINE void stretch_tile(const struct stretch *s, size_t row, size_t out, const size_t rows,
                          const size_t vectors)
 {
+    const struct product *p = s->product;
+    const struct panels *w = p->panels;
     __m256 sum[TILE_ROWS][WIDE_VECTORS];
     const size_t last = vectors - 1, stride = at_most(vectors, PANEL_VECTORS) * LANES;
-    const struct lanes tail = lanes_of(s->panels->outs - out - last * LANES);
+    const struct lanes tail = lanes_of(w->outs - out - last * LANES);
     const float *from = s->from + row * s->from_ld + out;
     for (size_t r = 0; r < rows; r++, from += s->from_ld)
         for (size_t v = 0; v < vectors; v++)
             sum[r][v] =
                 v == last ? load_lanes(from + v * LANES, tail) : _mm256_loadu_ps(from + v * LANES);
 
-    tile_add(sum, s->x + row * s->ld, s->ld,
-             s->panels->weight + out * s->panels->terms + s->term * stride, stride,
-             PANEL * s->panels->terms, s->terms, rows, vectors);
+    tile_add(sum, s->x + row * s->ld, s->ld, w->weight + out * w->terms + s->term * stride, stride,
+             PANEL * w->terms, s->terms, rows, vectors);
 
-    const __m256 floor = _mm256_set1_ps(s->floor);
-    float *y = s->y + row * s->y_ld + out;
-    for (size_t r = 0; r < rows; r++, y += s->y_ld)
+    const __m256 floor = _mm256_set1_ps(s->last ? p->floor : -INFINITY);
+    float *y = p->y + (s->first + row) * p->ld + out;
+    for (size_t r = 0; r < rows; r++, y += p->ld)
         for (size_t v = 0; v < vectors; v++) {
             const __m256 result = _mm256_max_ps(floor, sum[r][v]); /* keeps a NaN */
             if (v == last)
@@ -113,6 +118,8 @@ INLINE void stretch_tile(const struct stretch *s, size_t row, size_t out, const 
             else
                 _mm256_storeu_ps(y + v * LANES, result);
         }
+    if (s->last && p->finish)
+        p->finish(p, s->first + row, rows, out, at_most(w->outs - out, vectors * LANES));
 }
 
 /* All rows past one panel (or what is left of one) of `vectors` vectors. */
@@ -146,14 +153,14 @@ INLINE size_t stretch_group(const struct stretch *s, const size_t rows)
 {
     const size_t panels = panels_at_once(rows);
     size_t out = 0;
-    for (; out + panels * PANEL <= s->panels->outs; out += panels * PANEL)
+    for (; out + panels * PANEL <= s->product->panels->outs; out += panels * PANEL)
         stretch_tile(s, 0, out, rows, panels * PANEL_VECTORS);
     return out;
 }
 
 static inline void stretch_run(const struct stretch *s)
 {
-    size_t outs = s->panels->outs, out = 0;
+    size_t outs = s->product->panels->outs, out = 0;
     if (s->rows == 1)
         out = stretch_group(s, 1);
     if (s->rows == 2)
@@ -174,9 +181,7 @@ static inline void stretch_run(const struct stretch *s)
 static inline void product_block(const struct product *p, size_t row, size_t rows)
 {
     const size_t depth = rows <= TILE_ROWS ? p->panels->terms : DEPTH;
-    float *y = p->y + row * p->ld;
-    struct stretch s = {
-        .rows = rows, .panels = p->panels, .from = p->panels->bias, .y = y, .y_ld = p->ld};
+    struct stretch s = {.product = p, .first = row, .rows = rows, .from = p->panels->bias};
     for (size_t f = 0; f < p->factors; f++) {
         const struct factor *factor = &p->factor[f];
         size_t done = 0;
@@ -185,13 +190,20 @@ static inline void product_block(const struct product *p, size_t row, size_t row
             s.ld = factor->ld;
             s.terms = at_most(factor->terms - done, depth);
             done += s.terms;
-            s.floor = f + 1 == p->factors && done == factor->terms ? p->floor : -INFINITY;
+            s.last = f + 1 == p->factors && done == factor->terms;
             stretch_run(&s);
             s.term += s.terms;
-            s.from = y;
+            s.from = p->y + row * p->ld;
             s.from_ld = p->ld;
         } while (done < factor->terms);
     }
+}
+
+/* The whole product. */
+static inline void product_run(const struct product *p)
+{
+    for (size_t row = 0; row < p->rows; row += BLOCK_ROWS)
+        product_block(p, row, at_most(p->rows - row, BLOCK_ROWS));
 }
 
 #endif

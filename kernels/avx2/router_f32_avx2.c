@@ -79,26 +79,25 @@ INLINE __m256 inverses_of(struct block dots)
 
 /* exp((cos - own) / tau), with cos = dot / (|i| |j|). By the rule for zero vectors a cosine with
  * one is 0 and so is its own: their `inverse` lengths are 0. */
-INLINE __m256 weight_of(__m256 dot, __m256 i_inverse, __m256 j_inverse, __m256 inverse_tau)
+INLINE __m256 weight_of(__m256 dot, __m256 i_inverse, __m256 j_inverse, __m256 tau)
 {
     const __m256 some = _mm256_cmp_ps(i_inverse, _mm256_setzero_ps(), _CMP_GT_OQ);
     const __m256 own = _mm256_and_ps(some, _mm256_set1_ps(1));
     const __m256 score = _mm256_mul_ps(_mm256_mul_ps(dot, i_inverse), j_inverse);
-    return vector_exp(_mm256_mul_ps(_mm256_sub_ps(score, own), inverse_tau));
+    return vector_exp(_mm256_div_ps(_mm256_sub_ps(score, own), tau));
 }
 
 /* The weights of a block, 0 for towers from `towers` on. */
-INLINE struct block weights_of(struct block dots, __m256 i_inverse, __m256 j_inverse,
-                               __m256 inverse_tau, size_t towers)
+INLINE struct block weights_of(struct block dots, __m256 i_inverse, __m256 j_inverse, __m256 tau,
+                               size_t towers)
 {
     const __m256i pair[HALVES] = {_mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1),
                                   _mm256_setr_epi32(2, 2, 2, 2, 3, 3, 3, 3)};
     struct block weight;
     for (size_t h = 0; h < HALVES; h++)
-        weight.half[h] =
-            keep_lanes(lanes_of(towers > 2 * h ? (towers - 2 * h) * GRAM : 0),
-                       weight_of(dots.half[h], i_inverse,
-                                 _mm256_permutevar8x32_ps(j_inverse, pair[h]), inverse_tau));
+        weight.half[h] = keep_lanes(
+            lanes_of(towers > 2 * h ? (towers - 2 * h) * GRAM : 0),
+            weight_of(dots.half[h], i_inverse, _mm256_permutevar8x32_ps(j_inverse, pair[h]), tau));
     return weight;
 }
 
@@ -106,7 +105,7 @@ INLINE struct block weights_of(struct block dots, __m256 i_inverse, __m256 j_inv
 INLINE void softmax(float *share, const struct vectors *s, size_t blocks)
 {
     const __m256 one = _mm256_set1_ps(1), parts = _mm256_set1_ps((float)(s->tasks + 1));
-    const __m256 inverse_tau = _mm256_set1_ps(1 / s->tau);
+    const __m256 tau = _mm256_set1_ps(s->tau);
     __m256 inverse[BLOCKS_MAX]; /* of a block's tasks, twice */
     for (size_t i = 0; i < blocks; i++)
         inverse[i] = inverses_of(block_load(share + (i * blocks + i) * BLOCK));
@@ -114,7 +113,7 @@ INLINE void softmax(float *share, const struct vectors *s, size_t blocks)
         __m256 total = _mm256_setzero_ps(); /* over the towers, even and odd apart */
         for (size_t j = 0; j < blocks; j++) {
             const struct block weight = weights_of(block_load(share + j * BLOCK), inverse[i],
-                                                   inverse[j], inverse_tau, s->tasks - j * GRAM);
+                                                   inverse[j], tau, s->tasks - j * GRAM);
             block_store(share + j * BLOCK, weight);
             total = _mm256_add_ps(total, _mm256_add_ps(weight.half[0], weight.half[1]));
         }
@@ -139,8 +138,9 @@ static void shares_of_many(float *share, const struct vectors *s)
     softmax(share, s, blocks);
 }
 
-/* share_ij = softmax_j(cos_ij / tau) / (T+1) */
-static inline void shares_of(float *share, const struct vectors *s)
+/* share_ij = softmax_j(cos_ij / tau) / (T+1). One copy for every row, so that the compiler rounds
+ * alike in all of them. */
+static __attribute__((noinline)) void shares_of(float *share, const struct vectors *s)
 {
     switch (s->tasks) {
     case 1:
@@ -242,6 +242,15 @@ static void *prepare(const struct call *call)
     return share;
 }
 
+/* Asks for `count` numbers of a row that is needed soon. A vector is half a line here, too little
+ * for the CPU's window to reach far enough ahead by itself when the batch is not in L2. */
+INLINE void prefetch(const float *row, size_t count)
+{
+    enum { LINE = 64 / sizeof *row };
+    for (size_t e = 0; e < count; e += LINE)
+        _mm_prefetch((const char *)(row + e), _MM_HINT_T0);
+}
+
 /* The scores of row b+1 come before the average of row b: the latencies of the one pass while the
  * multiply-adds of the other go on. */
 static void run(const struct call *call)
@@ -257,6 +266,8 @@ static void run(const struct call *call)
         shares_of(own[0], &towers);
     for (size_t b = 0; b < batch; b++) {
         towers.at += f->ld;
+        if (sample && b + 2 < batch)
+            prefetch(towers.at + f->ld, tasks * width);
         if (sample && b + 1 < batch)
             shares_of(own[(b + 1) % 2], &towers);
         average(&(struct routed){

@@ -17,7 +17,7 @@ enum { VECTORS_OF_LINE = 2, STRIPE_VECTORS = 16, STRIPE = STRIPE_VECTORS * LANES
 /* How many rows are asked for in advance: as many lines as the memory works on at a time. */
 INLINE size_t rows_ahead(const size_t vectors)
 {
-    enum { LINES_UNDER_WAY = 64, ROWS_UNDER_WAY = 32 };
+    enum { LINES_UNDER_WAY = 96, ROWS_UNDER_WAY = 32 };
     size_t rows = LINES_UNDER_WAY / ((vectors + 1) / VECTORS_OF_LINE);
     return rows < ROWS_UNDER_WAY ? rows : ROWS_UNDER_WAY;
 }

@@ -29,9 +29,7 @@ INLINE float total(const float *x, const size_t ld, size_t count)
     for (size_t s = SUMS / 2; s > 0; s /= 2)
         for (size_t j = 0; j < s; j++)
             sum[j] = _mm256_add_ps(sum[j], sum[j + s]);
-    __m128 rest = _mm_add_ps(_mm256_castps256_ps128(sum[0]), _mm256_extractf128_ps(sum[0], 1));
-    rest = _mm_add_ps(rest, _mm_movehl_ps(rest, rest));
-    return _mm_cvtss_f32(_mm_add_ss(rest, _mm_movehdup_ps(rest)));
+    return total_of(sum[0]);
 }
 
 INLINE void fill(float *y, const size_t ld, float value, size_t count)

@@ -28,17 +28,16 @@ static void *prepare(const struct call *call)
 static void run(const struct call *call)
 {
     const struct tensor *x = &call->tensor[DENSE_X], *y = &call->tensor[DENSE_Y];
-    const size_t rows = call->dims.extent[BATCH];
     const struct product p = {
         .panels = call->prepared,
         .factor = {{x->data, x->ld, call->dims.extent[IN]}},
         .factors = 1,
+        .rows = call->dims.extent[BATCH],
         .y = y->data,
         .ld = y->ld,
         .floor = call->options.activation == ACTIVATION_RELU ? 0 : -INFINITY,
     };
-    for (size_t b = 0; b < rows; b += BLOCK_ROWS)
-        product_block(&p, b, at_most(rows - b, BLOCK_ROWS));
+    product_run(&p);
 }
 
 const struct kernel dense_f32_avx512 = {

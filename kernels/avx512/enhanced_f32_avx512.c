@@ -29,15 +29,20 @@ static void *prepare(const struct call *call)
     return panels_pack(&t[ENHANCED_C], width, g, 2);
 }
 
-/* z, which holds the sums of one row, becomes f + sigmoid(z) m. */
-static void gate(float *z, const float *f, const float *m, size_t width)
+/* z, which holds the sums of a tile, becomes f + sigmoid(z) m. */
+static void gate(const struct product *p, size_t row, size_t rows, size_t out, size_t outs)
 {
-    for (size_t o = 0; o < width; o += LANES) {
-        const __mmask16 lanes = lanes_of(width - o);
-        __m512 g = vector_logistic(_mm512_maskz_loadu_ps(lanes, z + o));
-        __m512 sum = _mm512_fmadd_ps(g, _mm512_maskz_loadu_ps(lanes, m + o),
-                                     _mm512_maskz_loadu_ps(lanes, f + o));
-        _mm512_mask_storeu_ps(z + o, lanes, sum);
+    for (size_t r = row; r < row + rows; r++) {
+        const float *f = p->factor[0].x + r * p->factor[0].ld + out;
+        const float *m = p->factor[1].x + r * p->factor[1].ld + out;
+        float *z = p->y + r * p->ld + out;
+        for (size_t o = 0; o < outs; o += LANES) {
+            const __mmask16 lanes = lanes_of(outs - o);
+            const __m512 g = vector_logistic(_mm512_maskz_loadu_ps(lanes, z + o));
+            const __m512 sum = _mm512_fmadd_ps(g, _mm512_maskz_loadu_ps(lanes, m + o),
+                                               _mm512_maskz_loadu_ps(lanes, f + o));
+            _mm512_mask_storeu_ps(z + o, lanes, sum);
+        }
     }
 }
 
@@ -45,21 +50,18 @@ static void run(const struct call *call)
 {
     const struct tensor *f = &call->tensor[ENHANCED_F], *m = &call->tensor[ENHANCED_M];
     const struct tensor *z = &call->tensor[ENHANCED_Z];
-    const size_t rows = call->dims.extent[BATCH], width = call->dims.extent[WIDTH];
+    const size_t width = call->dims.extent[WIDTH];
     const struct product p = {
         .panels = call->prepared,
         .factor = {{f->data, f->ld, width}, {m->data, m->ld, width}},
         .factors = 2,
+        .rows = call->dims.extent[BATCH],
         .y = z->data,
         .ld = z->ld,
         .floor = -INFINITY,
+        .finish = gate,
     };
-    for (size_t b = 0; b < rows; b += BLOCK_ROWS) {
-        const size_t end = b + at_most(rows - b, BLOCK_ROWS);
-        product_block(&p, b, end - b);
-        for (size_t r = b; r < end; r++)
-            gate(p.y + r * p.ld, p.factor[0].x + r * f->ld, p.factor[1].x + r * m->ld, width);
-    }
+    product_run(&p);
 }
 
 const struct kernel enhanced_f32_avx512 = {

@@ -73,43 +73,48 @@ struct product {
     float *y; /* [rows, outs] */
     size_t ld;
     float floor; /* y is at least this: 0 for ReLU, -INFINITY for none */
+
+    /* Goes over a tile's whole sums in y while they are in L1; NULL: nothing to do. */
+    void (*finish)(const struct product *p, size_t row, size_t rows, size_t out, size_t outs);
 };
 
 /* A stretch of terms for a block of rows. */
 struct stretch {
-    const float *x; /* first row, first term */
-    size_t ld, terms, rows;
-    const struct panels *panels;
-    size_t term;       /* the panels' number of the first one                        */
+    const struct product *product;
+    size_t first, rows; /* the block                                                  */
+    const float *x;     /* the block's first row, the first term                       */
+    size_t ld, terms;
+    size_t term;       /* the panels' number of the first term                        */
     const float *from; /* what the sums start with: the bias, or y where it has begun */
     size_t from_ld;
-    float *y;
-    size_t y_ld;
-    float floor;
+    bool last; /* the sums are whole then */
 };
 
 INLINE void stretch_tile(const struct stretch *s, size_t row, size_t out, const size_t rows,
                          const size_t vectors)
 {
+    const struct product *p = s->product;
+    const struct panels *w = p->panels;
     __m512 sum[TILE_ROWS][WIDE_VECTORS];
     const size_t last = vectors - 1, stride = at_most(vectors, PANEL_VECTORS) * LANES;
-    const __mmask16 tail = lanes_of(s->panels->outs - out - last * LANES);
+    const __mmask16 tail = lanes_of(w->outs - out - last * LANES);
     const float *from = s->from + row * s->from_ld + out;
     for (size_t r = 0; r < rows; r++)
         for (size_t v = 0; v < vectors; v++)
             sum[r][v] =
                 _mm512_maskz_loadu_ps(v == last ? tail : 0xffff, from + r * s->from_ld + v * LANES);
 
-    tile_add(sum, s->x + row * s->ld, s->ld,
-             s->panels->weight + out * s->panels->terms + s->term * stride, stride,
-             PANEL * s->panels->terms, s->terms, rows, vectors);
+    tile_add(sum, s->x + row * s->ld, s->ld, w->weight + out * w->terms + s->term * stride, stride,
+             PANEL * w->terms, s->terms, rows, vectors);
 
-    const __m512 floor = _mm512_set1_ps(s->floor);
-    float *y = s->y + row * s->y_ld + out;
+    const __m512 floor = _mm512_set1_ps(s->last ? p->floor : -INFINITY);
+    float *y = p->y + (s->first + row) * p->ld + out;
     for (size_t r = 0; r < rows; r++)
         for (size_t v = 0; v < vectors; v++)
-            _mm512_mask_storeu_ps(y + r * s->y_ld + v * LANES, v == last ? tail : 0xffff,
+            _mm512_mask_storeu_ps(y + r * p->ld + v * LANES, v == last ? tail : 0xffff,
                                   _mm512_max_ps(floor, sum[r][v])); /* keeps a NaN */
+    if (s->last && p->finish)
+        p->finish(p, s->first + row, rows, out, at_most(w->outs - out, vectors * LANES));
 }
 
 /* All rows past one panel (or what is left of one) of `vectors` vectors. */
@@ -143,14 +148,14 @@ INLINE size_t stretch_group(const struct stretch *s, const size_t rows)
 {
     const size_t panels = panels_at_once(rows);
     size_t out = 0;
-    for (; out + panels * PANEL <= s->panels->outs; out += panels * PANEL)
+    for (; out + panels * PANEL <= s->product->panels->outs; out += panels * PANEL)
         stretch_tile(s, 0, out, rows, panels * PANEL_VECTORS);
     return out;
 }
 
 static inline void stretch_run(const struct stretch *s)
 {
-    size_t outs = s->panels->outs, out = s->rows == 1 ? stretch_group(s, 1) : 0;
+    size_t outs = s->product->panels->outs, out = s->rows == 1 ? stretch_group(s, 1) : 0;
     for (; out + PANEL <= outs; out += PANEL)
         stretch_panel(s, out, PANEL_VECTORS);
     switch (whole_vectors(outs - out) / LANES) {
@@ -173,9 +178,7 @@ static inline void stretch_run(const struct stretch *s)
 static inline void product_block(const struct product *p, size_t row, size_t rows)
 {
     const size_t depth = rows <= TILE_ROWS ? p->panels->terms : DEPTH;
-    float *y = p->y + row * p->ld;
-    struct stretch s = {
-        .rows = rows, .panels = p->panels, .from = p->panels->bias, .y = y, .y_ld = p->ld};
+    struct stretch s = {.product = p, .first = row, .rows = rows, .from = p->panels->bias};
     for (size_t f = 0; f < p->factors; f++) {
         const struct factor *factor = &p->factor[f];
         size_t done = 0;
@@ -184,13 +187,20 @@ static inline void product_block(const struct product *p, size_t row, size_t row
             s.ld = factor->ld;
             s.terms = at_most(factor->terms - done, depth);
             done += s.terms;
-            s.floor = f + 1 == p->factors && done == factor->terms ? p->floor : -INFINITY;
+            s.last = f + 1 == p->factors && done == factor->terms;
             stretch_run(&s);
             s.term += s.terms;
-            s.from = y;
+            s.from = p->y + row * p->ld;
             s.from_ld = p->ld;
         } while (done < factor->terms);
     }
+}
+
+/* The whole product. */
+static inline void product_run(const struct product *p)
+{
+    for (size_t row = 0; row < p->rows; row += BLOCK_ROWS)
+        product_block(p, row, at_most(p->rows - row, BLOCK_ROWS));
 }
 
 #endif

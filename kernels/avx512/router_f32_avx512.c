@@ -76,12 +76,12 @@ INLINE __m512 inverse_of(__m512 square)
 
 /* exp((cos - own) / tau), with cos = dot / (|i| |j|). By the rule for zero vectors a cosine with
  * one is 0 and so is its own: their `inverse` lengths are 0. */
-INLINE __m512 weight_of(__m512 dot, __m512 i_inverse, __m512 j_inverse, __m512 inverse_tau)
+INLINE __m512 weight_of(__m512 dot, __m512 i_inverse, __m512 j_inverse, __m512 tau)
 {
     const __mmask16 own = _mm512_cmp_ps_mask(i_inverse, _mm512_setzero_ps(), _CMP_GT_OQ);
     __m512 score = _mm512_mul_ps(_mm512_mul_ps(dot, i_inverse), j_inverse);
     score = _mm512_mask_sub_ps(score, own, score, _mm512_set1_ps(1));
-    return vector_exp(_mm512_mul_ps(score, inverse_tau));
+    return vector_exp(_mm512_div_ps(score, tau));
 }
 
 /* The total over the towers of a block, for each of its tasks, in every lane of the task. */
@@ -98,7 +98,7 @@ INLINE void softmax(float *share, const struct vectors *s, size_t blocks)
         _mm512_setr_epi32(0, 5, 10, 15, 0, 5, 10, 15, 0, 5, 10, 15, 0, 5, 10, 15);
     const __m512i tower = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
     const __m512 one = _mm512_set1_ps(1), parts = _mm512_set1_ps((float)(s->tasks + 1));
-    const __m512 inverse_tau = _mm512_set1_ps(1 / s->tau);
+    const __m512 tau = _mm512_set1_ps(s->tau);
     __m512 inverse[BLOCKS_MAX]; /* of a block's tasks, once for each tower */
     for (size_t i = 0; i < blocks; i++) {
         const __m512 dots = _mm512_load_ps(share + (i * blocks + i) * BLOCK);
@@ -108,7 +108,7 @@ INLINE void softmax(float *share, const struct vectors *s, size_t blocks)
         __m512 total = _mm512_setzero_ps();
         for (size_t j = 0; j < blocks; j++) {
             const __m512 weight = weight_of(_mm512_load_ps(share + j * BLOCK), inverse[i],
-                                            _mm512_permutexvar_ps(tower, inverse[j]), inverse_tau);
+                                            _mm512_permutexvar_ps(tower, inverse[j]), tau);
             const __mmask16 towers = lanes_of((s->tasks - j * GRAM) * GRAM);
             _mm512_store_ps(share + j * BLOCK, _mm512_maskz_mov_ps(towers, weight));
             total = _mm512_mask_add_ps(total, towers, total, weight);
@@ -133,8 +133,9 @@ static void shares_of_many(float *share, const struct vectors *s)
     softmax(share, s, blocks);
 }
 
-/* share_ij = softmax_j(cos_ij / tau) / (T+1) */
-static inline void shares_of(float *share, const struct vectors *s)
+/* share_ij = softmax_j(cos_ij / tau) / (T+1). One copy for every row, so that the compiler rounds
+ * alike in all of them. */
+static __attribute__((noinline)) void shares_of(float *share, const struct vectors *s)
 {
     switch (s->tasks) {
     case 1:

@@ -28,17 +28,16 @@ static void *prepare(const struct call *call)
 static void run(const struct call *call)
 {
     const struct tensor *f = &call->tensor[TRANSMITTER_F], *m = &call->tensor[TRANSMITTER_M];
-    const size_t rows = call->dims.extent[BATCH];
     const struct product p = {
         .panels = call->prepared,
         .factor = {{f->data, f->ld, call->dims.extent[WIDTH]}},
         .factors = 1,
+        .rows = call->dims.extent[BATCH],
         .y = m->data,
         .ld = m->ld,
         .floor = 0,
     };
-    for (size_t b = 0; b < rows; b += BLOCK_ROWS)
-        product_block(&p, b, at_most(rows - b, BLOCK_ROWS));
+    product_run(&p);
 }
 
 const struct kernel transmitter_f32_avx512 = {

@@ -23,7 +23,7 @@
  * chains at once where the width is a multiple of that, else 16, and less for the rest only; lanes
  * that do not exist are computed in a buffer and dropped. */
 #include "kernels/kernel.h"
-#include "kernels/neon/tail.h"
+#include "kernels/neon/lanes.h"
 #include "kernels/neon/unroll.h"
 #include "reference/operands.h"
 

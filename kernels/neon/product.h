@@ -1,10 +1,7 @@
 /* Rows times weights: the micro-kernel that every dense layer shares, and the loops around it.
  *
- * Weights are packed once into panels of eight outputs, k by k, so that the micro-kernel reads them
- * as one stream; the panel begins with its biases, and outputs that do not exist are zeros:
- *
- *     panel 0: b0..b7 | w[0..7, k=0] | w[0..7, k=1] | ... | w[0..7, k=K-1]
- *     panel 1: b8..b15 | ...
+ * Weights come in panels of eight outputs (panel.h), k by k, so that the micro-kernel reads them as
+ * one stream.
  *
  * The micro-kernel keeps a tile of 8 rows x 8 outputs in 16 registers. It takes four k at a time:
  * one register for each row's x[k..k+3], whose lanes FMLA multiplies by without a broadcast.
@@ -17,9 +14,9 @@
  *     x[7, k..k+3]     | 70 | 71 |
  *                      +----+----+
  *
- * Sixteen chains cover four pipes at a latency of four cycles. Eight rows, and not more outputs,
- * because batches are multiples of eight more often than of six; four loads an FMLA more would gain
- * nothing, since the loads of this tile are already a quarter of the multiply-adds.
+ * Sixteen chains cover four pipes at a latency of four cycles. The tile is 8 x 8 and not 6 x 16,
+ * because batches are multiples of eight more often than of six, and its loads are only a quarter
+ * of its multiply-adds as it is.
  *
  * Fewer than eight rows would leave too few chains, so these tiles are wider: 1 or 2 rows take four
  * panels at once, 3 or 4 rows two. They read each weight once, which is all the speed there is.
@@ -33,16 +30,12 @@
 #ifndef EKTM_KERNELS_NEON_PRODUCT_H
 #define EKTM_KERNELS_NEON_PRODUCT_H
 
-#include "kernels/neon/tail.h"
+#include "kernels/neon/panel.h"
 #include "kernels/neon/unroll.h"
-#include "kernels/packed.h"
-#include "reference/op.h"
 
 enum {
     TILE_ROWS = 8,
     TILE_PANELS = 4, /* of the widest tile */
-    PANEL = 8,       /* outputs */
-    PANEL_VECTORS = PANEL / LANES,
     CHUNK_ROWS = 64,
     BLOCK_TERMS = 256,
     FACTORS_MAX = 2
@@ -113,10 +106,6 @@ static inline size_t product_terms(const struct product *p)
         terms += p->factor[i].terms;
     return terms;
 }
-
-static inline size_t panel_floats(size_t terms) { return (terms + 1) * PANEL; }
-
-static inline size_t panel_count(size_t outs) { return (outs + PANEL - 1) / PANEL; }
 
 /* What an op does with the finished sums of outputs [out, out + count) of one row: `low` holds the
  * first four, `high` the others. A row's panels come in ascending order. */
@@ -261,47 +250,6 @@ INLINE void product(const struct product *p, finish_row *finish, void *context)
             product_panel(p, row, rows, out, finish, context);
     }
     product_last(p, whole, p->rows - whole, finish, context);
-}
-
-/* Memory for the panels of `outs` outputs and `terms` terms, and `more` floats behind them; all
- * zeros. NULL: out of memory. */
-static inline float *panels_alloc(size_t outs, size_t terms, size_t more)
-{
-    return packed_alloc((panel_count(outs) * panel_floats(terms) + more) * sizeof(float));
-}
-
-/* Puts weights [outs, count] at the terms [first, first + count) of the panels. */
-static inline void panels_put(float *panels, size_t outs, size_t terms, size_t first,
-                              const struct tensor *weights, size_t count)
-{
-    const float *w = weights->data;
-    for (size_t o = 0; o < outs; o++) {
-        float *to = panels + o / PANEL * panel_floats(terms) + (1 + first) * PANEL + o % PANEL;
-        for (size_t k = 0; k < count; k++)
-            to[k * PANEL] = w[o * weights->ld + k];
-    }
-}
-
-static inline void panels_put_bias(float *panels, size_t outs, size_t terms,
-                                   const struct tensor *bias)
-{
-    const float *b = bias->data;
-    for (size_t o = 0; o < outs; o++)
-        panels[o / PANEL * panel_floats(terms) + o % PANEL] = b[o];
-}
-
-/* Writes eight outputs, or the `count` that exist. */
-static inline void store_panel(float *to, size_t count, float32x4_t low, float32x4_t high)
-{
-    if (count == PANEL) {
-        vst1q_f32(to, low);
-        vst1q_f32(to + LANES, high);
-    } else if (count >= LANES) {
-        vst1q_f32(to, low);
-        store_tail(to + LANES, high, count - LANES);
-    } else {
-        store_tail(to, low, count);
-    }
 }
 
 #endif

@@ -2,7 +2,7 @@
 #ifndef EKTM_KERNELS_NEON_ROWS_H
 #define EKTM_KERNELS_NEON_ROWS_H
 
-#include "kernels/neon/tail.h"
+#include "kernels/neon/lanes.h"
 #include "kernels/neon/unroll.h"
 
 #include <stdbool.h>

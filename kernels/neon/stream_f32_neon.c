@@ -12,7 +12,7 @@
  * Bottleneck: the bandwidth of the level that the data lie in. Tails: vectors, then a partial
  * vector. */
 #include "kernels/kernel.h"
-#include "kernels/neon/tail.h"
+#include "kernels/neon/lanes.h"
 #include "kernels/neon/unroll.h"
 #include "reference/operands.h"
 

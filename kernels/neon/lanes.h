@@ -1,13 +1,14 @@
-/* The end of a row: what is left when a width is no multiple of four lanes. Memory behind the row
- * belongs to somebody else and is neither read nor written. */
-#ifndef EKTM_KERNELS_NEON_TAIL_H
-#define EKTM_KERNELS_NEON_TAIL_H
+/* The vector of this instruction set, and the end of a row: what is left when a width is no
+ * multiple of four lanes. Memory behind the row belongs to somebody else and is neither read nor
+ * written. */
+#ifndef EKTM_KERNELS_NEON_LANES_H
+#define EKTM_KERNELS_NEON_LANES_H
 
 #include <arm_neon.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { LANES = 4 };
+enum { LANES = 4 }; /* f32 numbers in a vector */
 
 /* The first `count` (0 .. 3) numbers at `from`, zeros in the other lanes. */
 static inline float32x4_t load_tail(const float *from, size_t count)

@@ -1,0 +1,349 @@
+#include "harness/model/rows.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* ---- columns --------------------------------------------------------------------------------- */
+
+/* Columns are numbered as EKTM.md lists them: f0 .., d0 .., click, conv1 .. */
+static size_t labels_at(const struct ektm_config *c) { return c->fields + c->dense; }
+static size_t known_columns(const struct ektm_config *c) { return labels_at(c) + 1 + c->tasks; }
+
+struct name {
+    char text[32];
+};
+
+static struct name column_name(const struct ektm_config *c, size_t column)
+{
+    struct name name;
+    if (column < c->fields)
+        snprintf(name.text, sizeof name.text, "f%zu", column);
+    else if (column < labels_at(c))
+        snprintf(name.text, sizeof name.text, "d%zu", column - c->fields);
+    else if (column == labels_at(c))
+        snprintf(name.text, sizeof name.text, "click");
+    else
+        snprintf(name.text, sizeof name.text, "conv%zu", column - labels_at(c));
+    return name;
+}
+
+/* The column of that name; SIZE_MAX: there is none. */
+static size_t column_of(const struct ektm_config *c, const char *text)
+{
+    size_t digits = strcspn(text, "0123456789");
+    size_t number = strtoull(text + digits, NULL, 10), column = SIZE_MAX;
+    if (text[0] == 'f' && number < c->fields)
+        column = number;
+    else if (text[0] == 'd' && number < c->dense)
+        column = c->fields + number;
+    else if (strcmp(text, "click") == 0)
+        column = labels_at(c);
+    else if (text[0] == 'c' && number >= 1 && number <= c->tasks)
+        column = labels_at(c) + number;
+    /* So that neither f01 nor feature1 is f1. */
+    return column != SIZE_MAX && strcmp(column_name(c, column).text, text) == 0 ? column : SIZE_MAX;
+}
+
+/* ---- sentences ------------------------------------------------------------------------------- */
+
+/* The beginning of a cell, fit to be printed. */
+static struct name shown(const char *cell)
+{
+    struct name name;
+    size_t i = 0;
+    for (; cell[i] && i + 4 < sizeof name.text; i++)
+        name.text[i] = isprint((unsigned char)cell[i]) ? cell[i] : '?';
+    strcpy(name.text + i, cell[i] ? "..." : "");
+    return name;
+}
+
+/* A fault at a cell of the current line. */
+static bool cell_fault(const struct rows *rows, size_t column, struct fault *fault,
+                       const char *cell, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
+static bool cell_fault(const struct rows *rows, size_t column, struct fault *fault,
+                       const char *cell, const char *format, ...)
+{
+    char what[256];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    return fault_caller(fault, "%s:%zu: column %zu (%s): '%s' %s", rows->path, rows->line,
+                        rows->position[column] + 1, column_name(rows->config, column).text,
+                        shown(cell).text, what);
+}
+
+/* ---- lines ----------------------------------------------------------------------------------- */
+
+/* Reads a line without its end. `*end`: there is none left. */
+static bool read_line(struct rows *rows, size_t *length, bool *end, struct fault *fault)
+{
+    errno = 0;
+    ssize_t got = getline(&rows->text, &rows->text_room, rows->file);
+    *end = got < 0 && feof(rows->file);
+    if (*end)
+        return true;
+    if (got < 0)
+        return errno == ENOMEM
+                   ? fault_memory(fault, "a line of rows")
+                   : fault_caller(fault, "%s: cannot be read: %s", rows->path, strerror(errno));
+    rows->line++;
+    *length = (size_t)got;
+    if (*length && rows->text[*length - 1] == '\n')
+        --*length;
+    if (*length && rows->text[*length - 1] == '\r')
+        --*length;
+    rows->text[*length] = '\0';
+    const char *nul = memchr(rows->text, '\0', *length);
+    if (nul)
+        return fault_caller(fault, "%s:%zu: byte %zu is NUL; lines of text are read", rows->path,
+                            rows->line, (size_t)(nul - rows->text) + 1);
+    const char *quote = strchr(rows->text, '"');
+    if (quote) {
+        size_t column = 1;
+        for (const char *c = rows->text; c < quote; c++)
+            column += *c == ',';
+        return fault_caller(fault, "%s:%zu: column %zu: has a quotation mark; cells are not quoted",
+                            rows->path, rows->line, column);
+    }
+    return true;
+}
+
+/* Cuts the line at its commas; returns how many cells it has, of which `cell` takes `room`. */
+static size_t cut(char *text, char **cell, size_t room)
+{
+    size_t count = 0;
+    for (char *rest = text, *word; (word = strsep(&rest, ","));) {
+        if (count < room)
+            cell[count] = word;
+        count++;
+    }
+    return count;
+}
+
+/* Reads the next row and cuts it. Empty lines are skipped if nothing follows them. */
+static bool next_row(struct rows *rows, bool *end, struct fault *fault)
+{
+    size_t length = 0, empty = 0;
+    for (;;) {
+        if (!read_line(rows, &length, end, fault))
+            return false;
+        if (*end)
+            return true;
+        if (length || rows->columns == 1)
+            break;
+        empty = empty ? empty : rows->line;
+    }
+    if (empty)
+        return fault_caller(fault, "%s:%zu: is empty; empty lines are allowed only at the end",
+                            rows->path, empty);
+    size_t cells = cut(rows->text, rows->cell, rows->columns);
+    return cells == rows->columns
+               ? true
+               : fault_caller(fault, "%s:%zu: has %zu columns; the first line names %zu",
+                              rows->path, rows->line, cells, rows->columns);
+}
+
+/* ---- names ----------------------------------------------------------------------------------- */
+
+static bool place_columns(struct rows *rows, struct fault *fault)
+{
+    const struct ektm_config *c = rows->config;
+    for (size_t i = 0; i < known_columns(c); i++)
+        rows->position[i] = SIZE_MAX;
+    for (size_t i = 0; i < rows->columns; i++) {
+        size_t column = column_of(c, rows->cell[i]);
+        if (column == SIZE_MAX)
+            return fault_caller(fault,
+                                "%s:1: column %zu: '%s' is unknown; the model takes f0 to f%zu, "
+                                "%zu dense features from d0, and labels click, conv1 to conv%zu",
+                                rows->path, i + 1, shown(rows->cell[i]).text, c->fields - 1,
+                                c->dense, c->tasks);
+        if (rows->position[column] != SIZE_MAX)
+            return fault_caller(fault, "%s:1: column %zu: '%s' is column %zu, too", rows->path,
+                                i + 1, rows->cell[i], rows->position[column] + 1);
+        rows->position[column] = i;
+    }
+    for (size_t i = 0; i < labels_at(c); i++)
+        if (rows->position[i] == SIZE_MAX)
+            return fault_caller(fault, "%s:1: column '%s' is missing", rows->path,
+                                column_name(c, i).text);
+    return true;
+}
+
+static bool read_names(struct rows *rows, struct fault *fault)
+{
+    static const char mark[] = "\xef\xbb\xbf"; /* some programs begin UTF-8 with it */
+    size_t length = 0;
+    bool end;
+    if (!read_line(rows, &length, &end, fault))
+        return false;
+    if (end)
+        return fault_caller(fault, "%s: is empty; the first line names the columns", rows->path);
+    if (strncmp(rows->text, mark, sizeof mark - 1) == 0)
+        memmove(rows->text, rows->text + sizeof mark - 1, length + 1 - (sizeof mark - 1));
+    rows->columns = 1;
+    for (const char *c = rows->text; *c; c++)
+        rows->columns += *c == ',';
+    rows->cell = calloc(rows->columns, sizeof *rows->cell);
+    rows->position = calloc(known_columns(rows->config), sizeof *rows->position);
+    if (!rows->cell || !rows->position)
+        return fault_memory(fault, "the columns of the rows");
+    cut(rows->text, rows->cell, rows->columns);
+    return place_columns(rows, fault);
+}
+
+bool rows_open(struct rows *rows, const char *path, const struct ektm_config *config,
+               struct fault *fault)
+{
+    struct stat status;
+    bool standard = strcmp(path, "-") == 0;
+    *rows = (struct rows){.path = standard ? "standard input" : path, .config = config};
+    rows->file = standard ? stdin : fopen(path, "re");
+    if (!rows->file || fstat(fileno(rows->file), &status) != 0)
+        fault_caller(fault, "%s: cannot be opened: %s", rows->path, strerror(errno));
+    else if (S_ISDIR(status.st_mode))
+        fault_caller(fault, "%s: is a directory; rows are read from a file", rows->path);
+    else if (read_names(rows, fault))
+        return true;
+    rows_close(rows);
+    return false;
+}
+
+void rows_close(struct rows *rows)
+{
+    if (rows->file && rows->file != stdin)
+        fclose(rows->file);
+    free(rows->text);
+    free(rows->cell);
+    free(rows->position);
+    *rows = (struct rows){.file = NULL};
+}
+
+/* ---- cells ----------------------------------------------------------------------------------- */
+
+/* Parses the id at the beginning of `text`; returns where it ends, NULL after a fault. */
+static const char *parse_id(const struct rows *rows, size_t field, const char *text, int32_t *id,
+                            struct fault *fault)
+{
+    size_t limit = rows->config->rows[field];
+    uint64_t value = 0;
+    size_t digits = 0;
+    for (; isdigit((unsigned char)text[digits]); digits++)
+        if (value < limit)
+            value = value * 10 + (uint64_t)(text[digits] - '0');
+    bool ends = text[digits] == '|' || text[digits] == '\0';
+    if (digits && ends && value < limit) {
+        *id = (int32_t)value;
+        return text + digits;
+    }
+    const char *what = digits && ends                                      ? "is too large"
+                       : text[0] == '-' && isdigit((unsigned char)text[1]) ? "is negative"
+                       : digits == 0 && ends                               ? "is no id"
+                                             : "is not a whole number";
+    char word[32];
+    snprintf(word, sizeof word, "%.*s", (int)strcspn(text, "|"), text);
+    cell_fault(rows, field, fault, word, "%s; ids of this field are 0 to %zu, joined by |", what,
+               limit - 1);
+    return NULL;
+}
+
+/* Appends a bag's ids behind `*at`. */
+static bool parse_bag(const struct rows *rows, size_t field, struct activations *activations,
+                      size_t *at, struct fault *fault)
+{
+    const char *cell = rows->cell[rows->position[field]], *text = cell;
+    size_t begin = *at;
+    while (*cell) {
+        if (*at - begin == BAG_IDS_MAX)
+            return cell_fault(rows, field, fault, cell, "has more than %d ids, the most allowed",
+                              BAG_IDS_MAX);
+        if (!activations_reserve(activations, *at + 1, fault))
+            return false;
+        int32_t *ids = activations->memory.buffer[BUFFER_IDS].data;
+        text = parse_id(rows, field, text, &ids[*at], fault);
+        if (!text)
+            return false;
+        ++*at;
+        if (*text++ == '\0')
+            break;
+    }
+    return true;
+}
+
+static bool parse_dense(const struct rows *rows, size_t column, float *to, struct fault *fault)
+{
+    const char *cell = rows->cell[rows->position[column]];
+    char *end;
+    *to = strtof(cell, &end);
+    bool number =
+        end != cell && *end == '\0' && !isspace((unsigned char)*cell) && !strpbrk(cell, "xX");
+    if (!number)
+        return cell_fault(rows, column, fault, cell, "is not a number");
+    return isfinite(*to) ? true
+                         : cell_fault(rows, column, fault, cell,
+                                      "is not finite in 32 bits; other numbers "
+                                      "are not allowed");
+}
+
+static bool check_label(const struct rows *rows, size_t column, struct fault *fault)
+{
+    if (rows->position[column] == SIZE_MAX)
+        return true;
+    const char *cell = rows->cell[rows->position[column]];
+    return *cell == '\0' || strcmp(cell, "0") == 0 || strcmp(cell, "1") == 0
+               ? true
+               : cell_fault(rows, column, fault, cell, "is no label; 0, 1 and nothing are allowed");
+}
+
+/* Puts the current line into row `row`; ids go behind `*at`. */
+static bool parse_row(const struct rows *rows, struct activations *activations, size_t row,
+                      size_t *at, struct fault *fault)
+{
+    const struct ektm_config *c = rows->config;
+    const struct tensor *dense = &activations->memory.buffer[BUFFER_DENSE];
+    int32_t *bags = activations->memory.buffer[BUFFER_BAGS].data;
+    for (size_t f = 0; f < c->fields; f++) {
+        if (!parse_bag(rows, f, activations, at, fault))
+            return false;
+        bags[row * c->fields + f + 1] = (int32_t)*at;
+    }
+    for (size_t d = 0; d < c->dense; d++)
+        if (!parse_dense(rows, c->fields + d, (float *)dense->data + row * dense->ld + d, fault))
+            return false;
+    for (size_t l = labels_at(c); l < known_columns(c); l++)
+        if (!check_label(rows, l, fault))
+            return false;
+    return true;
+}
+
+bool rows_read(struct rows *rows, struct activations *activations, size_t most, size_t *count,
+               struct fault *fault)
+{
+    size_t at = 0;
+    bool end = false, fine = true;
+    *count = 0;
+    activations->memory.ids = 0;
+    ((int32_t *)activations->memory.buffer[BUFFER_BAGS].data)[0] = 0;
+    rows->first_line = rows->line + 1;
+    most = most < activations->rows_max ? most : activations->rows_max;
+    while (*count < most) {
+        fine = next_row(rows, &end, fault);
+        if (!fine || end)
+            break;
+        fine = parse_row(rows, activations, *count, &at, fault);
+        if (!fine)
+            break;
+        ++*count;
+        activations->memory.ids = at;
+    }
+    return fine;
+}

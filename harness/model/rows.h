@@ -1,0 +1,42 @@
+/* Rows to predict, read from CSV piece by piece. EKTM.md, "Rows on disk".
+ *
+ * The first line names the columns, in any order: f0 .. f{F-1} and d0 .. d{D-1}, each once; labels
+ * (click, conv1 .. conv{T}) may be there. A cell f holds ids joined by | or nothing, a cell d a
+ * finite number, a label 0, 1 or nothing. Lines end in LF or CRLF. No cell is quoted. Empty lines
+ * are allowed at the end, except where there is one column alone: there they are rows with an empty
+ * bag. */
+#ifndef EKTM_HARNESS_MODEL_ROWS_H
+#define EKTM_HARNESS_MODEL_ROWS_H
+
+#include "harness/model/compose.h"
+
+#include <stdio.h>
+
+enum { BAG_IDS_MAX = 1 << 20 }; /* in one cell */
+
+struct rows {
+    const char *path; /* as sentences name it */
+    FILE *file;
+    const struct ektm_config *config; /* the caller's */
+    size_t line;                      /* number of the last line read, from 1 */
+    size_t first_line;                /* of the first row of the last rows_read */
+    char *text;                       /* of that line, cut into cells */
+    size_t text_room;
+    size_t columns;   /* of the file */
+    char **cell;      /* of the line, in the file's order */
+    size_t *position; /* of f0 .. d0 .. click conv1 ..: where in `cell`; SIZE_MAX: absent */
+};
+
+/* Opens a file (or standard input: "-") and reads the line of names. */
+bool rows_open(struct rows *rows, const char *path, const struct ektm_config *config,
+               struct fault *fault);
+
+/* Reads up to `most` rows (at most rows_max) into `activations`: IDS, BAGS, DENSE and memory.ids.
+ * IDS grows as it must, so bind again. `*count` becomes how many there are; 0 at the end. A mistake
+ * is a fault that names file, line and column; the `*count` rows before it are good. */
+bool rows_read(struct rows *rows, struct activations *activations, size_t most, size_t *count,
+               struct fault *fault);
+
+void rows_close(struct rows *rows);
+
+#endif
