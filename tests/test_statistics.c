@@ -169,11 +169,14 @@ Test(sampling, times_what_it_runs_and_lets_the_slow_sit_out)
     cr_assert(sample_interleaved(&sampling, c, 2, &fault));
     cr_assert_geq(c[0].calls, 10, "%zu calls of 2 us do not fill 50 us", c[0].calls);
     cr_assert_eq(c[1].calls, 1);
-    cr_assert_eq(c[0].count, 100);
-    cr_assert(c[1].count >= 5 && c[1].count < 100, "%zu samples of the slow one", c[1].count);
+    cr_assert(c[1].count >= 5 && c[1].count < c[0].count,
+              "%zu samples of the slow one, %zu of the "
+              "quick one",
+              c[1].count, c[0].count);
     double fast_ns = median_of(c[0].ns, c[0].count), slow_ns = median_of(c[1].ns, c[1].count);
-    cr_assert(fast_ns >= 2000 && fast_ns < 20000, "2 us of waiting took %.0f ns", fast_ns);
-    cr_assert(slow_ns >= 3e6 && slow_ns < 3e7, "3 ms of waiting took %.0f ns", slow_ns);
+    cr_assert(fast_ns >= 2000 && slow_ns >= 3e6, "2 us and 3 ms of waiting took %.0f and %.0f ns",
+              fast_ns, slow_ns);
+    cr_assert_lt(fast_ns, slow_ns);
     size_t before = c[0].count;
     cr_assert(sample_interleaved(&sampling, c, 1, &fault));
     cr_assert_gt(c[0].count, before, "more samples join those there are");
