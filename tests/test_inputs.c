@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Draws against the law's own probabilities: chi-square over n cells, 5 standard deviations. */
 static void follows(double exponent, uint64_t n)
@@ -37,6 +38,7 @@ Test(inputs, zipf_draws_follow_the_law)
     follows(1.05, 2);
     follows(1.05, 100);
     follows(1, 50);
+    follows(1 + 1e-15, 50);
     follows(0.5, 30);
     follows(2.5, 10);
 }
@@ -111,4 +113,41 @@ Test(inputs, begin_alike_whatever_their_number)
     activations_free(&many);
     ektm_free(&few_model.ektm);
     ektm_free(&many_model.ektm);
+}
+
+Test(inputs, recorded_rows_begin_again_behind_the_last)
+{
+    enum { ROWS_READ = 8 };
+    const struct ektm_config config = {.fields = 2, .rows = {10, 10}, .dense = 1, .tasks = 1};
+    struct model model = {0};
+    struct activations a;
+    struct fault fault;
+    char path[] = "/tmp/ektm-inputs-XXXXXX";
+    int file = mkstemp(path);
+    cr_assert(file >= 0);
+    FILE *text = fdopen(file, "w");
+    fprintf(text, "f0,f1,d0\n1|2|3,,0.5\n,4,1.5\n5,6|7,2.5\n");
+    fclose(text);
+    cr_assert(ektm_build(&model.ektm, &config));
+    cr_assert(activations_make(&a, &model, ROWS_READ, 1, &fault), "%s", fault.text);
+    cr_assert(inputs_recorded(&a, &config, path, ROWS_READ, &fault), "%s", fault.text);
+    const int32_t sizes[3][2] = {{3, 0}, {0, 1}, {1, 2}}, first[3] = {1, 4, 5};
+    const int32_t *bags = a.memory.buffer[BUFFER_BAGS].data,
+                  *ids = a.memory.buffer[BUFFER_IDS].data;
+    for (size_t b = 0; b < ROWS_READ; b++) {
+        const int32_t *bag = bags + 2 * b;
+        cr_expect(bag[1] - bag[0] == sizes[b % 3][0] && bag[2] - bag[1] == sizes[b % 3][1], "%zu",
+                  b);
+        cr_expect_eq(ids[bag[0]], first[b % 3], "row %zu", b);
+        cr_expect_eq(((float *)a.memory.buffer[BUFFER_DENSE].data)[b], 0.5F + (float)(b % 3));
+    }
+    cr_expect_eq((size_t)bags[2 * ROWS_READ], a.memory.ids);
+    text = fopen(path, "w");
+    fprintf(text, "f0,f1,d0\n");
+    fclose(text);
+    cr_expect_not(inputs_recorded(&a, &config, path, ROWS_READ, &fault));
+    cr_expect(strstr(fault.text, path) && strstr(fault.text, "has no rows"), "%s", fault.text);
+    unlink(path);
+    activations_free(&a);
+    ektm_free(&model.ektm);
 }

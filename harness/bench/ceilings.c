@@ -47,7 +47,7 @@ struct rates ceilings_at(const struct ceilings *c, size_t threads)
 enum level level_of(const struct topology *topology, const struct rates *rates, double bytes)
 {
     for (enum level l = LEVEL_L1; l < LEVEL_MEMORY; l++)
-        if (bytes <= (double)topology->cache_bytes[l] && rates->stream[l] > 0)
+        if (bytes <= 2 * (double)topology->cache_bytes[l] && rates->stream[l] > 0)
             return l;
     return LEVEL_MEMORY;
 }

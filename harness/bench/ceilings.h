@@ -36,7 +36,9 @@ bool ceilings_measure(struct ceilings *ceilings, struct run *run, const struct j
  * there were had. */
 struct rates ceilings_at(const struct ceilings *ceilings, size_t threads);
 
-/* The nearest level that holds `bytes` and whose rate was measured. */
+/* The nearest level that serves a call on `bytes` and whose rate was measured. A cache serves part
+ * of a set of up to twice its size, and a ceiling must not be beaten: such a set counts as its own.
+ */
 enum level level_of(const struct topology *topology, const struct rates *rates, double bytes);
 
 /* The least time that the ceilings allow. */

@@ -108,6 +108,8 @@ size_t ground_bytes(const struct ground *ground, const struct topology *topology
     size_t own =
         level == LEVEL_L3 ? ground->l3_share : topology->cache_bytes[level] / ground->core_share;
     size_t nearer = level == LEVEL_L1 ? 0 : topology->cache_bytes[level - 1];
-    size_t bytes = own / 2 / PAGE * PAGE;
+    /* Large enough to be driven out of the nearer one, small enough for a cache that others use. */
+    size_t bytes = nearer && 4 * nearer < own / 2 ? 4 * nearer : own / 2;
+    bytes = bytes / PAGE * PAGE;
     return bytes > nearer && bytes <= ground->slice ? bytes : 0;
 }

@@ -116,7 +116,7 @@ void report_ceilings(const struct run *run)
 /* ---- side by side
  * -------------------------------------------------------------------------------- */
 
-enum { COLUMNS_MAX = 64, COLUMNS_SHOWN = 5 };
+enum { COLUMNS_MAX = 64, COLUMNS_SHOWN = 4 };
 
 /* Records of one kind of one preset, and who competes in them: one record of each. */
 struct table {
@@ -210,29 +210,30 @@ static void print_heads(const struct table *table, size_t first, size_t last)
     for (size_t c = first; c < last; c++)
         printf("%9.9s", text(table->column[c], "backend"));
     if (first == 0)
-        printf("  | best:             of its    x    x comp-");
+        printf("  | the best:       of its x refer-        x");
     printf("\n%-12s%6s ", model ? "" : "layer", "rows");
     for (size_t c = first; c < last; c++)
         printf("%9.9s", text(table->column[c], "isa"));
     if (first == 0)
-        printf("  | %7s %8s  roof  ref    iler", "Gflop/s", model ? "rows/s" : "GB/s");
+        printf("  | Gflop/s %7s ceiling     ence compiler", model ? "rows/s" : "GB/s");
     printf("\n");
 }
 
 static void print_best(const struct table *table, const json_t *best)
 {
-    printf(" |");
+    double roofline = record_get_number(best, "roofline");
+    printf("  |");
     print_number(8, record_get_number(best, "gflops"));
     if (table->kind == KIND_MODEL)
-        printf("%9.0f", record_get_number(best, "rows_per_s"));
+        printf("%8.0f", record_get_number(best, "rows_per_s"));
     else
-        print_number(9, record_get_number(best, "gbytes"));
-    if (isfinite(record_get_number(best, "roofline")))
-        printf("%5.0f%%", 100 * record_get_number(best, "roofline"));
+        print_number(8, record_get_number(best, "gbytes"));
+    if (isfinite(roofline))
+        printf("%7.0f%%", 100 * roofline);
     else
-        printf("%6s", "-");
-    print_short(6, record_get_interval(best, "x_reference").median);
-    print_short(7, record_get_interval(best, "x_compiler").median);
+        printf("%8s", "-");
+    print_short(9, record_get_interval(best, "x_reference").median);
+    print_short(9, record_get_interval(best, "x_compiler").median);
 }
 
 static void print_row(const struct table *table, const json_t *row, size_t first, size_t last)

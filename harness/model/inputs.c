@@ -1,4 +1,5 @@
 #include "harness/model/inputs.h"
+#include "harness/model/rows.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -133,7 +134,7 @@ void inputs_random(struct activations *activations, const struct ektm_preset *pr
 {
     const struct ektm_config *c = &preset->config;
     const struct tensor *dense = &activations->memory.buffer[BUFFER_DENSE];
-    static struct field field[FIELDS_MAX];
+    struct field field[FIELDS_MAX];
     assert(rows <= activations->rows_max && law->kind != IDS_FILE);
     assert(rows * inputs_ids_per_row(preset) <= activations->ids_max);
     for (size_t f = 0; f < c->fields; f++)
@@ -148,4 +149,44 @@ void inputs_random(struct activations *activations, const struct ektm_preset *pr
             real_put(dense, b, d, random_between(&r, -1, 1));
     }
     activations->memory.ids = at;
+}
+
+/* ---- recorded rows --------------------------------------------------------------------------- */
+
+/* Row `row` once more as row `to`, behind all others. */
+static bool repeat(struct activations *activations, const struct ektm_config *c, size_t row,
+                   size_t to, struct fault *fault)
+{
+    struct ektm_memory *memory = &activations->memory;
+    const struct tensor *dense = &memory->buffer[BUFFER_DENSE];
+    int32_t *bags = memory->buffer[BUFFER_BAGS].data;
+    const int32_t *from = bags + row * c->fields;
+    size_t count = (size_t)(from[c->fields] - from[0]);
+    if (!activations_reserve(activations, memory->ids + count, fault))
+        return false;
+    int32_t *ids = memory->buffer[BUFFER_IDS].data;
+    memcpy(ids + memory->ids, ids + from[0], count * sizeof *ids);
+    for (size_t f = 0; f < c->fields; f++)
+        bags[to * c->fields + f + 1] = bags[to * c->fields + f] + from[f + 1] - from[f];
+    for (size_t d = 0; d < c->dense; d++)
+        real_put(dense, to, d, real_at(dense, row, d));
+    memory->ids += count;
+    return true;
+}
+
+bool inputs_recorded(struct activations *activations, const struct ektm_config *config,
+                     const char *path, size_t rows, struct fault *fault)
+{
+    struct rows file;
+    size_t found;
+    assert(rows <= activations->rows_max);
+    if (!rows_open(&file, path, config, fault))
+        return false;
+    bool fine = rows_read(&file, activations, rows, &found, fault);
+    rows_close(&file);
+    if (fine && found == 0 && rows > 0)
+        return fault_caller(fault, "%s: has no rows", path);
+    for (size_t b = found; fine && b < rows; b++)
+        fine = repeat(activations, config, b - found, b, fault);
+    return fine;
 }

@@ -1,4 +1,4 @@
-/* Rows to compute: made up after a law of ids. */
+/* Rows to compute: made up after a law of ids, or recorded. */
 #ifndef EKTM_HARNESS_MODEL_INPUTS_H
 #define EKTM_HARNESS_MODEL_INPUTS_H
 
@@ -38,5 +38,10 @@ size_t inputs_ids_per_row(const struct ektm_preset *preset);
  * over their table. The first rows are the same whatever `rows` is. */
 void inputs_random(struct activations *activations, const struct ektm_preset *preset,
                    const struct id_law *law, size_t rows, uint64_t seed);
+
+/* Fills them with the first `rows` rows (at most rows_max) of a CSV file for a model of these
+ * sizes; a file that has fewer begins again. IDS grows as it must. */
+bool inputs_recorded(struct activations *activations, const struct ektm_config *config,
+                     const char *path, size_t rows, struct fault *fault);
 
 #endif

@@ -37,6 +37,7 @@ static bool matrix(const struct safetensors *file, const char *name, size_t *row
                    struct fault *fault)
 {
     const struct safetensor *t = safetensors_find(file, name);
+    *rows = *columns = 0;
     if (!t)
         return fault_caller(fault, "%s: tensor '%s' is missing", file->path, name);
     if (t->axes != 2 || t->shape[0] == 0 || t->shape[1] == 0) {
@@ -146,16 +147,14 @@ static bool has_shape(const struct safetensor *t, const struct ektm_weight *w)
                       : t->axes == 1 && t->shape[0] == w->rows;
 }
 
-static bool check_weight(const struct safetensors *file, const struct ektm_weight *w,
-                         struct fault *fault)
+static bool check_shape(const struct safetensors *file, const struct ektm_weight *w,
+                        struct fault *fault)
 {
     const struct safetensor *t = safetensors_find(file, w->name);
+    const struct safetensor right = {.axes = w->columns ? 2 : 1, .shape = {w->rows, w->columns}};
     char found[64], wanted[64];
-    if (!t)
-        return fault_caller(fault, "%s: tensor '%s' is missing", file->path, w->name);
     if (has_shape(t, w))
         return true;
-    const struct safetensor right = {.axes = w->columns ? 2 : 1, .shape = {w->rows, w->columns}};
     safetensor_shape(t, found, sizeof found);
     safetensor_shape(&right, wanted, sizeof wanted);
     return fault_caller(fault, "%s: tensor '%s' has the shape %s; the other tensors ask for %s",
@@ -190,12 +189,11 @@ static bool check_known(const struct ektm *ektm, const struct safetensors *file,
     return true;
 }
 
-bool shapes_check(const struct ektm *ektm, const struct safetensors *file, struct fault *fault)
+/* That each tensor of the file is one of the model's. */
+static bool check_all_known(const struct ektm *ektm, const struct safetensors *file,
+                            struct fault *fault)
 {
-    for (size_t w = 0; w < ektm->weights; w++)
-        if (!check_weight(file, &ektm->weight[w], fault))
-            return false;
-    const char **name = malloc(ektm->weights * sizeof *name);
+    const char **name = calloc(ektm->weights + 1, sizeof *name);
     if (!name)
         return fault_memory(fault, "the names of the weights");
     for (size_t w = 0; w < ektm->weights; w++)
@@ -204,4 +202,18 @@ bool shapes_check(const struct ektm *ektm, const struct safetensors *file, struc
     bool known = check_known(ektm, file, name, fault);
     free(name);
     return known;
+}
+
+bool shapes_check(const struct ektm *ektm, const struct safetensors *file, struct fault *fault)
+{
+    for (size_t w = 0; w < ektm->weights; w++)
+        if (!safetensors_find(file, ektm->weight[w].name))
+            return fault_caller(fault, "%s: tensor '%s' is missing", file->path,
+                                ektm->weight[w].name);
+    if (!check_all_known(ektm, file, fault))
+        return false;
+    for (size_t w = 0; w < ektm->weights; w++)
+        if (!check_shape(file, &ektm->weight[w], fault))
+            return false;
+    return true;
 }

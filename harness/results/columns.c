@@ -103,7 +103,8 @@ const struct column record_columns[] = {
     {"gflops", TYPE_NUMBER, "Gflop/s", TIMED, 0, "`flops` over `ns`"},
     {"gbytes", TYPE_NUMBER, "GB/s", TIMED, 0, "`bytes` over `ns`"},
     {"roofline", TYPE_NUMBER, "", COMPARED, 0,
-     "time that the ceilings allow over `ns`; a model's: the sum over its layers"},
+     "time that the ceilings allow over `ns`; a model's: the sum over its layers, weights "
+     "read once by each thread"},
     {"bound", TYPE_TEXT, "", COMPARED, 0,
      "`compute` or `memory`: which ceiling is nearer; unavailable: not measured"},
     {"ceiling", TYPE_TEXT, "", TIMED, 0,

@@ -1,0 +1,479 @@
+/* Weights files: what is written is read back; what is damaged is refused with a sentence that
+ * names the file and the place. */
+#include "harness/model/model.h"
+#include "harness/model/safetensors.h"
+#include "harness/random.h"
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct topology topology;
+static struct fault fault;
+static char folder[] = "/tmp/ektm-weights-XXXXXX", path[64];
+
+static void begin(void)
+{
+    cr_assert(topology_load(&topology, NULL, &fault), "%s", fault.text);
+    cr_assert(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/m", folder);
+}
+
+static void end(void)
+{
+    topology_free(&topology);
+    unlink(path);
+    rmdir(folder);
+}
+
+TestSuite(safetensors, .init = begin, .fini = end);
+
+/* ---- a whole file ---------------------------------------------------------------------------- */
+
+/* Writes the tiny preset's model, changed as `similarity` says, to `path`. */
+static struct model saved(enum similarity similarity, uint64_t seed)
+{
+    struct ektm_config config = ektm_preset_find("tiny")->config;
+    struct model model;
+    config.similarity = similarity;
+    config.rows[1] = 7;
+    config.tau = 0.3F;
+    config.pooling = POOLING_MEAN;
+    cr_assert(model_random(&model, &config, seed, &topology, &fault), "%s", fault.text);
+    cr_assert(model_save(&model, path, &fault), "%s", fault.text);
+    return model;
+}
+
+static size_t elements(const struct model *model, size_t w)
+{
+    const struct ektm_weight *weight = &model->ektm.weight[w];
+    return weight->rows * (weight->columns ? weight->columns : 1);
+}
+
+static void same(const struct model *a, const struct model *b)
+{
+    cr_assert_eq(a->ektm.weights, b->ektm.weights);
+    for (size_t w = 0; w < a->ektm.weights; w++) {
+        cr_expect_str_eq(a->ektm.weight[w].name, b->ektm.weight[w].name);
+        cr_assert_eq(elements(a, w), elements(b, w));
+        cr_expect(memcmp(a->weight[w].data, b->weight[w].data, elements(a, w) * 4) == 0, "%s",
+                  a->ektm.weight[w].name);
+    }
+}
+
+Test(safetensors, come_back_as_they_were_written)
+{
+    for (enum similarity s = SIMILARITY_SAMPLE; s <= SIMILARITY_TASK; s++) {
+        struct model model = saved(s, 5), back;
+        cr_assert(model_load(&back, path, &topology, &fault), "%s", fault.text);
+        same(&model, &back);
+        const struct ektm_config *c = &back.ektm.config;
+        cr_expect(c->fields == 4 && c->width == 8 && c->rows[0] == 100 && c->rows[1] == 7);
+        cr_expect(c->dense == 3 && c->bottoms == 1 && c->bottom[0] == 16);
+        cr_expect(c->rep == 12 && c->tasks == 2 && c->hidden == 6);
+        cr_expect(c->similarity == s && c->tau == 0.3F && c->pooling == POOLING_MEAN);
+        cr_expect_eq(((int32_t *)back.first.data)[2], 107, "tables are stacked");
+        model_free(&model);
+        model_free(&back);
+    }
+}
+
+Test(safetensors, random_weights_fill_their_range_and_differ)
+{
+    struct model model = saved(SIMILARITY_TASK, 5);
+    for (size_t w = 0; w < model.ektm.weights; w++) {
+        const struct ektm_weight *weight = &model.ektm.weight[w];
+        const float *x = model.weight[w].data;
+        double limit = w < 4 ? 0.5 : weight->columns ? sqrt(6.0 / (double)weight->columns) : 0.05;
+        double largest = 0;
+        for (size_t i = 0; i < elements(&model, w); i++)
+            largest = fmax(largest, fabs((double)x[i]));
+        cr_expect_leq(largest, limit * (1 + 1e-7), "%s", weight->name);
+        if (elements(&model, w) >= 50)
+            cr_expect_gt(largest, 0.9 * limit, "%s", weight->name);
+        if (w > 0 && weight->columns)
+            cr_expect(x[0] / limit != ((float *)model.weight[w - 1].data)[0] / limit, "%s",
+                      weight->name);
+    }
+    model_free(&model);
+}
+
+/* The write that fails leaves the old file and nothing beside it. */
+Test(safetensors, are_replaced_whole_or_not_at_all)
+{
+    struct model model = saved(SIMILARITY_SAMPLE, 5), back;
+    struct rlimit limit = {1000, RLIM_INFINITY}, unlimited = {RLIM_INFINITY, RLIM_INFINITY};
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &limit);
+    bool written = model_save(&model, path, &fault);
+    setrlimit(RLIMIT_FSIZE, &unlimited);
+    cr_expect_not(written);
+    cr_expect_eq(fault.status, STATUS_MACHINE);
+    cr_expect(strstr(fault.text, path), "%s", fault.text);
+    cr_assert(model_load(&back, path, &topology, &fault), "%s", fault.text);
+    same(&model, &back);
+    char pattern[80];
+    glob_t found;
+    snprintf(pattern, sizeof pattern, "%s/*", folder);
+    glob(pattern, 0, NULL, &found);
+    cr_expect_eq(found.gl_pathc, 1, "something is left beside the file");
+    globfree(&found);
+    cr_expect_not(model_save(&model, folder, &fault));
+    cr_expect_eq(fault.status, STATUS_CALLER);
+    model_free(&model);
+    model_free(&back);
+}
+
+/* ---- a file taken apart ---------------------------------------------------------------------- */
+
+struct parts {
+    json_t *header;
+    char *data;
+    size_t bytes;
+};
+
+static struct parts take_apart(void)
+{
+    struct parts parts;
+    struct stat status;
+    uint64_t length;
+    int file = open(path, O_RDONLY);
+    cr_assert(file >= 0 && fstat(file, &status) == 0);
+    cr_assert_eq(read(file, &length, 8), 8);
+    cr_expect_eq(length % 8, 0, "the header is padded to 8 bytes");
+    char *text = malloc(length);
+    cr_assert_eq(read(file, text, length), (ssize_t)length);
+    parts.header = json_loadb(text, length, 0, NULL);
+    parts.bytes = (size_t)status.st_size - 8 - length;
+    parts.data = malloc(parts.bytes);
+    cr_assert_eq(read(file, parts.data, parts.bytes), (ssize_t)parts.bytes);
+    free(text);
+    close(file);
+    return parts;
+}
+
+static void write_raw(uint64_t length, const char *header, size_t header_bytes, const char *data,
+                      size_t bytes)
+{
+    FILE *file = fopen(path, "w");
+    cr_assert(file);
+    fwrite(&length, 8, 1, file);
+    fwrite(header, 1, header_bytes, file);
+    fwrite(data, 1, bytes, file);
+    cr_assert_eq(fclose(file), 0);
+}
+
+static void put_together(const struct parts *parts)
+{
+    char *text = json_dumps(parts->header, JSON_COMPACT);
+    write_raw(strlen(text), text, strlen(text), parts->data, parts->bytes);
+    free(text);
+}
+
+static void take_away(struct parts *parts)
+{
+    json_decref(parts->header);
+    free(parts->data);
+}
+
+static json_t *entry(const struct parts *parts, const char *tensor)
+{
+    json_t *found = json_object_get(parts->header, tensor);
+    cr_assert(found, "no %s", tensor);
+    return found;
+}
+
+static void loads_not(const char *what, const char *words)
+{
+    struct model model;
+    bool loaded = model_load(&model, path, &topology, &fault);
+    cr_assert_not(loaded, "%s: loads", what);
+    cr_expect_eq(fault.status, STATUS_CALLER, "%s: status %d", what, fault.status);
+    cr_expect(strstr(fault.text, path), "%s: does not name the file: %s", what, fault.text);
+    cr_expect(strstr(fault.text, words), "%s: \"%s\" does not say \"%s\"", what, fault.text, words);
+    cr_expect(!model.block && !model.weight, "%s: memory is left", what);
+}
+
+/* ---- damaged headers ------------------------------------------------------------------------- */
+
+/* Value `json` in place of member `key` of tensor `tensor`'s entry, and what the sentence says. */
+static const struct {
+    const char *tensor, *key, *json, *words;
+} damages[] = {
+    {"tower.1.weight", "shape", "[16,12]", "'tower.1.weight' has the shape [16,12]"},
+    {"tower.1.weight", "shape", "[192]", "'tower.1.weight' has the shape [192]"},
+    {"tower.1.weight", "shape", "[12,17]", "'tower.1.weight': data_offsets hold 768 bytes"},
+    {"tower.1.bias", "shape", "[12,1]", "'tower.1.bias' has the shape [12,1]"},
+    {"tower.0.weight", "shape", "[12,4,4]", "'tower.0.weight': the shape is not"},
+    {"tower.0.weight", "shape", "\"12\"", "'tower.0.weight': the shape is not"},
+    {"tower.0.weight", "shape", "null", "'tower.0.weight': the shape is not"},
+    {"tower.0.weight", "shape", "[12,-16]", "'tower.0.weight': size 1 of the shape"},
+    {"tower.0.weight", "shape", "[12.0,16]", "'tower.0.weight': size 0 of the shape"},
+    {"tower.0.weight", "shape", "[4611686018427387904,4]", "'tower.0.weight': the shape is larger"},
+    {"head.0.1.weight", "shape", "[6]", "'head.0.1.weight' has the shape [6]"},
+    {"embedding.0.weight", "shape", "[800]", "'embedding.0.weight' has the shape [800]"},
+    {"embedding.2.weight", "shape", "[50,16]", "'embedding.2.weight' has the shape [50,16]"},
+    {"tower.0.weight", "dtype", "\"F16\"", "'tower.0.weight': the dtype is F16"},
+    {"tower.0.weight", "dtype", "\"BF16\"", "'tower.0.weight': data_offsets hold 768 bytes"},
+    {"tower.0.weight", "dtype", "32", "'tower.0.weight': the dtype is not a string"},
+    {"tower.0.weight", "data_offsets", "[0,768]", "overlap"},
+    {"tower.0.weight", "data_offsets", "[-768,0]", "'tower.0.weight': data_offsets are -768 to 0"},
+    {"tower.0.weight", "data_offsets", "[768,0]", "'tower.0.weight': data_offsets are 768 to 0"},
+    {"tower.0.weight", "data_offsets", "[1000000,1000768]", "'tower.0.weight': data_offsets are"},
+    {"tower.0.weight", "data_offsets", "[0]", "'tower.0.weight': data_offsets are not"},
+    {"tower.0.weight", "data_offsets", "[0,1,2]", "'tower.0.weight': data_offsets are not"},
+    {"tower.0.weight", "data_offsets", "[0.5,768.5]", "'tower.0.weight': data_offsets are not"},
+    {"tower.0.weight", "data_offsets", "{}", "'tower.0.weight': data_offsets are not"},
+    {"__metadata__", "router", "\"both\"", "router is 'both'"},
+    {"__metadata__", "router", "\"task\"", "'router.task' is missing"},
+    {"__metadata__", "pooling", "\"max\"", "pooling is 'max'"},
+    {"__metadata__", "tau", "\"0\"", "tau is '0'"},
+    {"__metadata__", "tau", "\"-1\"", "tau is '-1'"},
+    {"__metadata__", "tau", "\"nan\"", "tau is 'nan'"},
+    {"__metadata__", "tau", "\"1e99\"", "tau is '1e99'"},
+    {"__metadata__", "tau", "\"1x\"", "tau is '1x'"},
+    {"__metadata__", "tau", "\"\"", "tau is ''"},
+    {"__metadata__", "tau", "1", "__metadata__: the value of 'tau' is not a string"},
+};
+
+Test(safetensors, damaged_entries_are_refused)
+{
+    struct model model = saved(SIMILARITY_SAMPLE, 5);
+    for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
+        char what[128];
+        snprintf(what, sizeof what, "%s %s %s", damages[i].tensor, damages[i].key, damages[i].json);
+        cr_assert(model_save(&model, path, &fault), "%s", fault.text);
+        struct parts parts = take_apart();
+        json_object_set_new(entry(&parts, damages[i].tensor), damages[i].key,
+                            json_loads(damages[i].json, JSON_DECODE_ANY, NULL));
+        put_together(&parts);
+        loads_not(what, damages[i].words);
+        take_away(&parts);
+    }
+    model_free(&model);
+}
+
+/* Tensors that change their name; "" puts it away. */
+static const struct {
+    const char *from, *to, *words;
+} renamings[] = {
+    {"enhanced.1.bias", "base.7.bias", "'enhanced.1.bias' is missing"},
+    {"embedding.0.weight", "base.7.weight", "'embedding.0.weight' is missing"},
+    {"embedding.2.weight", "base.7.weight", "'embedding.3.weight' is unknown to a model of 2"},
+    {"bottom.0.weight", "base.7.weight", "'bottom.0.weight' is missing"},
+    {"dense.weight", "base.7.weight", "'dense.weight' is missing"},
+    {"head.0.0.weight", "base.7.weight", "'head.0.0.weight' is missing"},
+    {"tower.1.weight", "base.7.weight", "'tower.1.weight' is missing"},
+    {"enhanced.2.bias", "enhanced.3.bias", "'enhanced.2.bias' is missing"},
+    {"dense.bias", "router.task", "'dense.bias' is missing"},
+    {"enhanced.2.bias", "", "belong to no tensor"},
+};
+
+Test(safetensors, missing_tensors_are_named)
+{
+    struct model model = saved(SIMILARITY_SAMPLE, 5);
+    for (size_t i = 0; i < sizeof renamings / sizeof *renamings; i++) {
+        cr_assert(model_save(&model, path, &fault), "%s", fault.text);
+        struct parts parts = take_apart();
+        if (*renamings[i].to)
+            json_object_set(parts.header, renamings[i].to, entry(&parts, renamings[i].from));
+        json_object_del(parts.header, renamings[i].from);
+        put_together(&parts);
+        loads_not(renamings[i].from, renamings[i].words);
+        take_away(&parts);
+    }
+    model_free(&model);
+}
+
+static void add_empty(struct parts *parts, const char *name)
+{
+    json_object_set_new(parts->header, name,
+                        json_pack("{s:s,s:[i],s:[I,I]}", "dtype", "F32", "shape", 0, "data_offsets",
+                                  (json_int_t)parts->bytes, (json_int_t)parts->bytes));
+    put_together(parts);
+}
+
+Test(safetensors, unknown_tensors_are_refused_but_those_of_training)
+{
+    struct model model = saved(SIMILARITY_SAMPLE, 5), back;
+    static const char *const unknown[] = {"foo", "transmitter.3.bias", "tower.0.weights",
+                                          "x.base.1"};
+    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
+        cr_assert(model_save(&model, path, &fault));
+        struct parts parts = take_apart();
+        add_empty(&parts, unknown[i]);
+        loads_not(unknown[i], unknown[i]);
+        take_away(&parts);
+    }
+    cr_assert(model_save(&model, path, &fault));
+    struct parts parts = take_apart();
+    add_empty(&parts, "base.1.weight");
+    cr_expect(model_load(&back, path, &topology, &fault), "%s", fault.text);
+    model_free(&back);
+    add_empty(&parts, "router.task");
+    loads_not("router.task", "'router.task' is for the router mode task");
+    add_empty(&parts, "a\nb");
+    loads_not("name", "printable");
+    take_away(&parts);
+    model_free(&model);
+}
+
+/* ---- damaged files --------------------------------------------------------------------------- */
+
+Test(safetensors, files_of_another_kind_are_refused)
+{
+    struct model none, model = saved(SIMILARITY_SAMPLE, 5);
+    struct parts parts = take_apart();
+    char *header = json_dumps(parts.header, JSON_COMPACT);
+    size_t length = strlen(header);
+
+    write_raw(length, header, length, parts.data, parts.bytes - 1);
+    loads_not("truncated tensors", "the file holds bytes 0 to");
+    write_raw(length, header, length, parts.data, 0);
+    loads_not("no tensors", "the file holds bytes 0 to 0");
+    write_raw(length, header, length - 1, parts.data, 0);
+    loads_not("truncated header", "the length of the header is given as");
+    write_raw(UINT64_MAX, header, length, parts.data, parts.bytes);
+    loads_not("absurd length", "18446744073709551615 bytes");
+    write_raw(length - 1, header, length, parts.data, parts.bytes);
+    loads_not("short length", "not good JSON");
+    write_raw(length + 4, header, length, parts.data, parts.bytes);
+    loads_not("long length", "not good JSON");
+    write_raw(0, "", 0, "", 0);
+    loads_not("no header", "not good JSON");
+    write_raw(2, "[]", 2, "", 0);
+    loads_not("an array", "not an object");
+    write_raw(2, "{}", 2, "", 0);
+    loads_not("no tensors", "'embedding.0.weight' is missing");
+    write_raw(19, "{\"__metadata__\":[]}", 19, "", 0);
+    loads_not("metadata", "__metadata__ is not an object");
+    write_raw(9, "{\"x\":[1]}", 9, "", 0);
+    loads_not("entry", "'x'");
+    parts.data = realloc(parts.data, parts.bytes + 1);
+    parts.data[parts.bytes] = 0;
+    write_raw(length, header, length, parts.data, parts.bytes + 1);
+    loads_not("one byte more", "1 bytes behind the last tensor");
+    cr_assert_eq(truncate(path, 0), 0);
+    loads_not("empty", "has 0 bytes");
+    cr_assert_eq(truncate(path, 7), 0);
+    loads_not("seven bytes", "has 7 bytes");
+
+    cr_expect_not(model_load(&none, folder, &topology, &fault));
+    cr_expect(fault.status == STATUS_CALLER && strstr(fault.text, "is a directory"));
+    cr_expect_not(model_load(&none, "/nonexistent/m", &topology, &fault));
+    cr_expect(fault.status == STATUS_CALLER && strstr(fault.text, "/nonexistent/m: cannot be"));
+    cr_expect_not(model_load(&none, "/dev/zero", &topology, &fault));
+    cr_expect(fault.status == STATUS_CALLER && strstr(fault.text, "no regular file"));
+    free(header);
+    take_away(&parts);
+    model_free(&model);
+}
+
+Test(safetensors, a_tensor_given_twice_is_refused)
+{
+    static const char twice[] = "{\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
+                                "\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}";
+    write_raw(sizeof twice - 1, twice, sizeof twice - 1, "12345678", 8);
+    loads_not("twice", "duplicate object key");
+}
+
+Test(safetensors, numbers_that_are_not_finite_are_refused)
+{
+    static const struct {
+        const char *tensor;
+        size_t at;
+        uint32_t bits;
+        const char *words;
+    } bad[] = {
+        {"tower.1.weight", 0, 0x7fc00000, "'tower.1.weight': the number at [0,0] is NaN"},
+        {"tower.1.weight", 191, 0x7f800000, "'tower.1.weight': the number at [11,15] is infinite"},
+        {"embedding.3.weight", 9, 0xff800000, "'embedding.3.weight': the number at [1,1] is inf"},
+        {"head.2.0.bias", 5, 0x7f800001, "'head.2.0.bias': the number at [5] is NaN"},
+    };
+    struct model model = saved(SIMILARITY_SAMPLE, 5);
+    struct parts parts = take_apart();
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        uint32_t old;
+        json_t *offsets = json_object_get(entry(&parts, bad[i].tensor), "data_offsets");
+        char *at = parts.data + json_integer_value(json_array_get(offsets, 0)) + bad[i].at * 4;
+        memcpy(&old, at, 4);
+        memcpy(at, &bad[i].bits, 4);
+        put_together(&parts);
+        loads_not(bad[i].tensor, bad[i].words);
+        memcpy(at, &old, 4);
+    }
+    take_away(&parts);
+    model_free(&model);
+}
+
+/* Every tensor as the upper halves of its numbers. */
+Test(safetensors, bf16_is_widened_exactly)
+{
+    struct model model = saved(SIMILARITY_TASK, 5), back;
+    struct parts parts = take_apart();
+    for (size_t i = 0; i < parts.bytes / 4; i++)
+        memmove(parts.data + 2 * i, parts.data + 4 * i + 2, 2);
+    parts.bytes /= 2;
+    const char *name;
+    json_t *tensor;
+    json_object_foreach(parts.header, name, tensor)
+    {
+        json_t *offsets = json_object_get(tensor, "data_offsets");
+        for (size_t i = 0; i < 2 && offsets; i++) {
+            json_t *offset = json_array_get(offsets, i);
+            json_integer_set(offset, json_integer_value(offset) / 2);
+        }
+        if (offsets)
+            json_object_set_new(tensor, "dtype", json_string("BF16"));
+    }
+    put_together(&parts);
+    cr_assert(model_load(&back, path, &topology, &fault), "%s", fault.text);
+    for (size_t w = 0; w < model.ektm.weights; w++)
+        for (size_t i = 0; i < elements(&model, w); i++) {
+            const uint32_t *from = model.weight[w].data, *to = back.weight[w].data;
+            cr_assert_eq(to[i], from[i] & 0xffff0000, "%s[%zu]", model.ektm.weight[w].name, i);
+        }
+    take_away(&parts);
+    model_free(&model);
+    model_free(&back);
+}
+
+/* Random bytes in a valid file: it is read or refused, and nothing else happens. */
+Test(safetensors, random_damage_never_crashes)
+{
+    enum { ROUNDS = 4000 };
+    struct model model = saved(SIMILARITY_TASK, 5), back;
+    struct parts parts = take_apart();
+    char *header = json_dumps(parts.header, JSON_COMPACT);
+    size_t length = strlen(header), refused = 0;
+    for (uint64_t round = 0; round < ROUNDS; round++) {
+        struct random r = random_stream(1, round);
+        char *damaged = strdup(header);
+        uint64_t given = length;
+        for (uint64_t flips = 1 + random_below(&r, 4); flips > 0; flips--)
+            damaged[random_below(&r, length)] ^= (char)(1 << random_below(&r, 8));
+        if (random_below(&r, 8) == 0)
+            given ^= UINT64_C(1) << random_below(&r, 64);
+        write_raw(given, damaged, length, parts.data, parts.bytes - random_below(&r, 2));
+        if (model_load(&back, path, &topology, &fault)) {
+            model_free(&back);
+        } else {
+            refused++;
+            cr_assert(fault.status == STATUS_CALLER && strstr(fault.text, path), "%d: %s",
+                      fault.status, fault.text);
+        }
+        free(damaged);
+    }
+    cr_expect_gt(refused, ROUNDS / 2);
+    free(header);
+    take_away(&parts);
+    model_free(&model);
+}
