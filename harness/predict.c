@@ -69,6 +69,9 @@ static bool compose_model(struct prediction *p, struct fault *fault)
             team_members(p->team), p->batch);
     if (*p->composed.borrowed)
         fprintf(stderr, "borrowed: %s\n", p->composed.borrowed);
+    if (p->composed.cut_changes_bits)
+        fprintf(stderr, "%s: last bits of the predictions may depend on --threads and --batch\n",
+                backend->name);
     return true;
 }
 
@@ -258,7 +261,8 @@ int predict_command(int argc, char **argv)
                         TAKES(OPTION_THREADS) | TAKES(OPTION_BATCH) | TAKES(OPTION_OUT),
                     "Reads rows and writes a line of predictions for each, in their order. By "
                     "default with the best hand-tuned backend that runs here, on every core, to "
-                    "standard output. The predictions do not depend on --threads or --batch.",
+                    "standard output. The predictions do not depend on --threads or --batch; with "
+                    "another library as the backend their last bits may.",
                     argc, argv);
     struct prediction p = {.arguments = &arguments};
     signal(SIGPIPE, SIG_IGN); /* a reader that leaves is an error of writing, with its sentence */

@@ -55,6 +55,17 @@ static float *forward(struct composed *composed, size_t members)
     return p;
 }
 
+/* Bit for bit, or nearly so where a library promises no more. */
+static bool same(const struct composed *composed, const float *p, const float *alone)
+{
+    double worst = 0;
+    if (!composed->cut_changes_bits)
+        return memcmp(p, alone, predictions * sizeof *p) == 0;
+    for (size_t i = 0; i < predictions; i++)
+        worst = fmax(worst, isnan(p[i]) ? INFINITY : fabs((double)p[i] - (double)alone[i]));
+    return worst < 1e-6;
+}
+
 static void composed_agrees(const struct backend *backend, enum isa isa)
 {
     struct composed composed;
@@ -69,7 +80,7 @@ static void composed_agrees(const struct backend *backend, enum isa isa)
     cr_expect_lt(worst, 1e-5, "%s (%s) strays by %g", backend->name, isa_name(isa), worst);
     memcpy(alone, p, predictions * sizeof *alone);
     for (size_t members = 2; members <= MEMBERS_MAX; members++)
-        cr_expect(memcmp(forward(&composed, members), alone, predictions * sizeof *alone) == 0,
+        cr_expect(same(&composed, forward(&composed, members), alone),
                   "%s: %zu members change the predictions", backend->name, members);
     for (size_t l = 0; l < model.ektm.layers; l++)
         if (composed.kernel[l]->backend != backend)
@@ -85,7 +96,7 @@ Test(compose, every_backend_agrees_with_the_scalar_pass)
         for (enum isa isa = 0; isa < ISAS; isa++)
             for (const struct kernel *const *k = kernels; *k; k++) {
                 char reason[128];
-                if ((*k)->backend == *b && (*k)->isa == isa &&
+                if ((*k)->backend == *b && kernel_isa(*k) == isa &&
                     kernel_usable(*k, reason, sizeof reason)) {
                     composed_agrees(*b, isa);
                     break;

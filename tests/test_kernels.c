@@ -77,7 +77,8 @@ Test(kernels, cover_every_op)
                   (*k)->name);
 }
 
-/* Only a library may be excused from keeping the bits of a row, and only a library tells its path. */
+/* Only a library may be excused from keeping the bits of a row, and only a library tells its path.
+ */
 Test(kernels, of_ours_keep_the_bits_of_a_row)
 {
     for (const struct kernel *const *k = kernels; *k; k++)

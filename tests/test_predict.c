@@ -128,6 +128,16 @@ ParameterizedTestParameters(predict, agrees_with_the_oracle)
     return cr_make_param_array(size_t, index, count);
 }
 
+/* Whether the backend promises the same bits however rows are cut. */
+static bool keeps_bits(const char *backend)
+{
+    bool keeps = true;
+    for (const struct kernel *const *k = kernels; *k; k++)
+        if (strcmp((*k)->backend->name, backend) == 0)
+            keeps = keeps && !(*k)->cut_changes_bits;
+    return keeps;
+}
+
 static void backend_agrees(const char *backend)
 {
     double worst;
@@ -138,6 +148,7 @@ static void backend_agrees(const char *backend)
     cr_expect(contains("talk", backend), "which backend ran is not said");
     worst = difference("expected", "one");
     cr_expect(worst <= 1e-5, "%s strays by %g", backend, worst);
+    cr_expect_eq(contains("talk", "last bits"), !keeps_bits(backend), "%s", backend);
     static const char *const ways[] = {"--threads 2", "--threads 2 --batch 5",
                                        "--threads 5 --batch 3", "--threads 1 --batch 1"};
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
@@ -145,7 +156,9 @@ static void backend_agrees(const char *backend)
                          "2> @/talk",
                          backend, ways[i]),
                      0, "%s", text_of("talk"));
-        cr_expect_eq(run("cmp @/one @/two"), 0, "%s: %s changes the predictions", backend, ways[i]);
+        bool same =
+            keeps_bits(backend) ? run("cmp @/one @/two") == 0 : difference("one", "two") <= 1e-6;
+        cr_expect(same, "%s: %s changes the predictions", backend, ways[i]);
     }
 }
 

@@ -183,7 +183,8 @@ static bool record_entry(const struct trial_layer *trial, struct run *run,
     struct rates rates = ceilings_at(ceilings, 1);
     enum level level =
         level_of(&run->topology, &rates, subject_layer_bytes(trial->subject, trial->index, rows));
-    struct bound bound = bound_of(ceilings, &rates, op, &entry->call, kernel_isa(entry->kernel), level);
+    struct bound bound =
+        bound_of(ceilings, &rates, op, &entry->call, kernel_isa(entry->kernel), level);
     struct timing timing = {competitor, run->seating, op->flops(&entry->call),
                             op_bytes(op, &entry->call)};
     json_t *record = record_new(KIND_KERNEL, run->journal.run);

@@ -134,6 +134,7 @@ bool compose(struct composed *composed, const struct model *model, const struct 
     bool fine = composed->kernel && composed->prepared;
     for (size_t l = 0; l < layers && fine; l++) {
         composed->kernel[l] = choose(model->ektm.layer[l].op, backend, isa);
+        composed->cut_changes_bits |= composed->kernel[l]->cut_changes_bits;
         if (composed->kernel[l]->backend != backend)
             note_borrowed(composed, l);
         fine = prepare_layer(composed, l);
@@ -165,8 +166,8 @@ bool backend_best_isa(const struct backend *backend, enum isa *isa, char *reason
     if (!backend->usable(reason, size))
         return false;
     for (const struct kernel *const *k = kernels; *k; k++)
-        if ((*k)->backend == backend && (*k)->dtype == DTYPE_F32 && (!found || kernel_isa(*k) > *isa) &&
-            kernel_usable(*k, reason, size)) {
+        if ((*k)->backend == backend && (*k)->dtype == DTYPE_F32 &&
+            (!found || kernel_isa(*k) > *isa) && kernel_usable(*k, reason, size)) {
             *isa = kernel_isa(*k);
             found = true;
         }

@@ -30,6 +30,7 @@ struct composed {
     void **prepared;              /* of each layer                                              */
     char borrowed[256];           /* layers this backend lacks and whose kernel stands in, such as
                                      "embedding: embedding_f32_compiler_avx2"; empty: none                 */
+    bool cut_changes_bits; /* a kernel does: last bits depend on how rows are shared            */
     struct call *call; /* bound: [members][layers]                                             */
     size_t members;
 };

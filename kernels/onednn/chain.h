@@ -9,9 +9,9 @@
  * its rows or a sum among its post-operations the latter falls back to a slow path.
  *
  * Which code it is may differ with the number of rows, and with it the order of a sum, so
- * `cut_changes_bits`. The fast code wants rows without gaps: where a caller's have some, up to 64 rows at a time go
- * through buffers. Threads do not share memory objects, scratch or buffers: `chain_run` borrows a
- * set of them, made in `prepare`, one for each processor. */
+ * `cut_changes_bits`. The fast code wants rows without gaps: where a caller's have some, up to 64
+ * rows at a time go through buffers. Threads do not share memory objects, scratch or buffers:
+ * `chain_run` borrows a set of them, made in `prepare`, one for each processor. */
 #ifndef EKTM_KERNELS_ONEDNN_CHAIN_H
 #define EKTM_KERNELS_ONEDNN_CHAIN_H
 
