@@ -150,6 +150,7 @@ $(call object,$(TESTS)): | $(BUILD)/build.h
 # ---- what must be installed ----------------------------------------------------------------------
 
 PACKAGES_RUN      := libhwloc-dev libjansson-dev
+PACKAGES_PEERS    := $(if $(filter x86_64,$(HOST)),libxsmm-dev) libdnnl-dev libopenblas-dev
 PACKAGES_TEST     := libcriterion-dev python3
 PACKAGES_LINT     := clang clang-format clang-tidy
 PACKAGES_EMULATOR := qemu-user-static
@@ -162,7 +163,7 @@ NEEDED := $(if $(call asked,bench test check check-emulated),$(if $(CROSS),$(PAC
           $(if $(call asked,test),$(PACKAGES_TEST)) $(if $(call asked,check-emulated),$(PACKAGES_EMULATOR))
 
 deps: ## install everything that any target needs (Debian; root or sudo)
-	@DEPS=$(DEPS) tests/install.sh $(PACKAGES_RUN) $(PACKAGES_TEST) $(PACKAGES_LINT) \
+	@DEPS=$(DEPS) tests/install.sh $(PACKAGES_RUN) $(PACKAGES_PEERS) $(PACKAGES_TEST) $(PACKAGES_LINT) \
 	    $(PACKAGES_EMULATOR) $(if $(filter x86_64,$(HOST)),$(PACKAGES_AARCH64))
 
 deps-needed:

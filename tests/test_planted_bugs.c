@@ -113,9 +113,8 @@ static void dense_planted(const struct call *call)
 }
 
 /* How many of the trials that `ektm check` draws refuse the kernel. */
-static size_t refusals(const char *op, void (*run)(const struct call *))
+static size_t refusals_of(struct kernel kernel)
 {
-    struct kernel kernel = {.name = "planted", .op = op_find(op), .dtype = DTYPE_F32, .run = run};
     size_t refused = 0;
     for (size_t i = 0; i < awkward_trials(kernel.op); i++) {
         struct trial trial = awkward_trial(kernel.op, i, 1);
@@ -128,6 +127,12 @@ static size_t refusals(const char *op, void (*run)(const struct call *))
         bed_free(&bed);
     }
     return refused;
+}
+
+static size_t refusals(const char *op, void (*run)(const struct call *))
+{
+    return refusals_of(
+        (struct kernel){.name = "planted", .op = op_find(op), .dtype = DTYPE_F32, .run = run});
 }
 
 ParameterizedTestParameters(planted_bugs, are_caught)
@@ -150,6 +155,41 @@ ParameterizedTest(int *bug, planted_bugs, are_caught)
         cr_assert_eq(refused, 0, "a sound kernel was refused %zu times", refused);
     else
         cr_assert_gt(refused, 0, "not caught: %s", bug_names[planted]);
+}
+
+/* ---- what a library is excused from
+ * --------------------------------------------------------------
+ */
+
+static size_t whole_batch;
+
+static void *note_batch(const struct call *call)
+{
+    whole_batch = call->dims.extent[BATCH];
+    return &whole_batch;
+}
+
+static void forget_batch(void *prepared) { *(size_t *)prepared = 0; }
+
+static void dense_without_bias_when_cut(const struct call *call)
+{
+    planted = call->dims.extent[BATCH] < whole_batch ? NO_BIAS : NO_BUG;
+    dense_planted(call);
+}
+
+Test(planted_bugs, of_a_library_that_sums_otherwise_when_cut_are_caught)
+{
+    struct kernel kernel = {.name = "planted",
+                            .op = op_find("dense"),
+                            .dtype = DTYPE_F32,
+                            .cut_changes_bits = true,
+                            .run = dense_planted};
+    planted = ORDER_DEPENDS_ON_ROWS;
+    cr_expect_eq(refusals_of(kernel), 0, "another order is no bug");
+    kernel.prepare = note_batch;
+    kernel.release = forget_batch;
+    kernel.run = dense_without_bias_when_cut;
+    cr_expect_gt(refusals_of(kernel), 0, "no bias in a part of the batch is one");
 }
 
 /* ---- bugs of other layers -----------------------------------------------------------------------

@@ -166,6 +166,8 @@ static void describe_entry(json_t *record, const struct trial_layer *trial, cons
     record_text(record, "dtype", dtype_name(entry->kernel->dtype));
     record_text(record, "backend", entry->kernel->backend->name);
     record_text(record, "isa", isa_name(kernel_isa(entry->kernel)));
+    const char *(*path)(const void *) = entry->kernel->path;
+    record_text(record, "path", path ? path(entry->call.prepared) : "");
     record_dims(record, &entry->call.dims);
     record_text(record, "ids", run->plan.ids);
     record_count(record, "seed", run->arguments->seed);

@@ -81,6 +81,8 @@ const struct column record_columns[] = {
     {"isa", TYPE_TEXT, "", TIMED, SKIP, "instruction set that the kernels are compiled for"},
     {"borrowed", TYPE_TEXT, "", MODEL, 0,
      "layers that the backend lacks, and whose kernel stands in; empty: none"},
+    {"path", TYPE_TEXT, "", KERNEL, 0,
+     "the code that a library chose or generated for this kernel; empty: the kernel is its own"},
     {"dims", TYPE_COUNTS, "", TIMED, SKIP, "extent of each axis that the op uses"},
     {"threads", TYPE_COUNT, "", TIMED, SKIP, "threads that work"},
     {"placement", TYPE_TEXT, "", TIMED, SKIP, "`compact` or `spread`: where threads sit"},
