@@ -100,7 +100,7 @@ SCALAR := -fno-tree-vectorize -fno-tree-slp-vectorize
 $(call object,$(REFERENCE)): override CFLAGS += $(SCALAR)
 
 # What follows a library's product is plain C for the compiler to vectorise.
-$(BUILD)/kernels/epilogue.o: override CFLAGS += -O3
+$(BUILD)/kernels/epilogue.o: override CFLAGS += -O3 $(if $(filter x86_64,$(ARCH)),-mprefer-vector-width=512)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)

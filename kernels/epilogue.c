@@ -10,7 +10,7 @@ enum { SUMS = 16 }; /* of one dot product, side by side */
 
 #if defined(__x86_64__)
 #    define LEVEL(name)  name##_avx512
-#    define TARGET       __attribute__((target("arch=x86-64-v4,prefer-vector-width=512")))
+#    define TARGET       __attribute__((target("arch=x86-64-v4")))
 #    define MULTIPLY_ADD __builtin_fmaf
 #    include "kernels/epilogue_level.h"
 #    undef LEVEL
