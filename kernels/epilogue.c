@@ -6,7 +6,10 @@
 
 #include <stdint.h>
 
-enum { SUMS = 16 }; /* of one dot product, side by side */
+/* A dot product is so many sums side by side. */
+enum { SUMS = 16 };
+typedef float sums __attribute__((vector_size(SUMS * sizeof(float)), aligned(4), may_alias));
+typedef int32_t masks __attribute__((vector_size(SUMS * sizeof(int32_t)), aligned(4)));
 
 #if defined(__x86_64__)
 #    define LEVEL(name)  name##_avx512

@@ -64,21 +64,21 @@ static TARGET void LEVEL(units)(float *logit, struct rows hidden, const float *u
 {
     for (size_t r = 0; r < rows; r++) {
         const float *row = hidden.data + r * hidden.ld;
-        float lane[SUMS] = {0}, sum = 0;
+        sums sum = {0};
         size_t h = 0;
-        for (; h + SUMS <= units; h += SUMS)
-            for (size_t l = 0; l < SUMS; l++) {
-                float unit = row[h + l] + u[h + l];
-                lane[l] = MULTIPLY_ADD(w[h + l], 0 > unit ? 0 : unit, lane[l]);
-            }
-        for (; h < units; h++) {
-            float unit = row[h] + u[h];
-            sum = MULTIPLY_ADD(w[h], 0 > unit ? 0 : unit, sum);
+        for (; h + SUMS <= units; h += SUMS) {
+            sums unit = *(const sums *)(row + h) + *(const sums *)(u + h);
+            unit = (sums)((masks)unit & ~(unit < 0));
+            sum += *(const sums *)(w + h) * unit;
+        }
+        for (size_t l = 0; h + l < units; l++) {
+            float unit = row[h + l] + u[h + l];
+            sum[l] += w[h + l] * (0 > unit ? 0 : unit);
         }
         for (size_t half = SUMS / 2; half > 0; half /= 2)
             for (size_t l = 0; l < half; l++)
-                lane[l] += lane[l + half];
-        logit[r] += lane[0] + sum;
+                sum[l] += sum[l + half];
+        logit[r] += sum[0];
     }
 }
 

@@ -1,7 +1,8 @@
 /* Dense layer: y = activation(W x + b).
  *
- * sgemm over blocks of 256 rows, bias and activation while the block is in L2. Bound by the
- * multiply-adds; for few rows by packing the weights in each call, for one by reading them. */
+ * sgemm over blocks of up to 256 rows, bias and activation while the block is in L2. Bound by the
+ * multiply-adds, and by packing the weights in each call where the library does that; for one row
+ * by reading them. */
 #include "kernels/kernel.h"
 #include "kernels/openblas/product.h"
 #include "reference/operands.h"
@@ -23,7 +24,7 @@ static void run(const struct call *call)
     const bool relu = call->options.activation == ACTIVATION_RELU;
     for (size_t b = 0, rows; b < batch; b += rows) {
         float *y = (float *)ty->data + b * ty->ld;
-        rows = at_most(batch - b, BLOCK_ROWS);
+        rows = at_most(batch - b, p->block_rows);
         product_rows(p, 0, rows_from(&t[DENSE_X], b), y, ty->ld, rows, 0, outs, false);
         (relu ? p->epilogue->relu : p->epilogue->bias)(y, ty->ld, t[DENSE_B].data, rows, outs);
     }
@@ -39,5 +40,6 @@ const struct kernel dense_f32_openblas = {
     .prepare = prepare,
     .release = product_release,
     .path = product_path,
-    .about = "sgemm over blocks of 256 rows, sgemv for one; bias and activation by a loop in L2",
+    .about =
+        "sgemm over blocks of up to 256 rows, sgemv for one; bias and activation by a loop in L2",
 };

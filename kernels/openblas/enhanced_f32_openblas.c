@@ -1,8 +1,8 @@
 /* Enhanced module of one CVR task: g = sigmoid(G_f f + G_m m + c), z = f + g m.
  *
- * A block of 256 rows of z takes the product with f, then that with m on top; the gate follows
- * while the block is in L2. Bound by the multiply-adds; for few rows by packing the weights in each
- * call, for one by reading them. */
+ * A block of up to 256 rows of z takes the product with f, then that with m on top; the gate
+ * follows while the block is in L2. Bound by the multiply-adds, and by packing the weights in each
+ * call where the library does that; for one row by reading them. */
 #include "kernels/kernel.h"
 #include "kernels/openblas/product.h"
 #include "reference/operands.h"
@@ -24,7 +24,7 @@ static void run(const struct call *call)
     for (size_t b = 0, rows; b < batch; b += rows) {
         const struct rows f = rows_from(&t[ENHANCED_F], b), m = rows_from(&t[ENHANCED_M], b);
         float *z = (float *)tz->data + b * tz->ld;
-        rows = at_most(batch - b, BLOCK_ROWS);
+        rows = at_most(batch - b, p->block_rows);
         product_rows(p, 0, f, z, tz->ld, rows, 0, width, false);
         product_rows(p, 1, m, z, tz->ld, rows, 0, width, true);
         p->epilogue->gate(z, tz->ld, t[ENHANCED_C].data, f, m, rows, width);
@@ -41,5 +41,5 @@ const struct kernel enhanced_f32_openblas = {
     .prepare = prepare,
     .release = product_release,
     .path = product_path,
-    .about = "two sgemm over blocks of 256 rows, sgemv for one; gate by a loop in L2",
+    .about = "two sgemm over blocks of up to 256 rows, sgemv for one; gate by a loop in L2",
 };

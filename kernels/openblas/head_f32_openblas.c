@@ -1,7 +1,8 @@
 /* Head of one task: p = sigmoid(w ReLU(U x + u) + v).
  *
- * 64 hidden units of 256 rows at a time lie on the stack, by sgemm, and go into the logits at once.
- * Bound by the multiply-adds; for few rows by packing U in each call, for one by reading it. */
+ * 64 hidden units of up to 256 rows at a time lie on the stack, by sgemm, and go into the logits at
+ * once. Bound by the multiply-adds, and by packing U in each call where the library does that; for
+ * one row by reading it. */
 #include "kernels/kernel.h"
 #include "kernels/openblas/product.h"
 #include "reference/operands.h"
@@ -26,7 +27,7 @@ static void run(const struct call *call)
     for (size_t b = 0, rows; b < batch; b += rows) {
         _Alignas(64) float hidden[BLOCK_ROWS * BLOCK_UNITS];
         float logit[BLOCK_ROWS];
-        rows = at_most(batch - b, BLOCK_ROWS);
+        rows = at_most(batch - b, p->block_rows);
         for (size_t r = 0; r < rows; r++)
             logit[r] = v;
         for (size_t h = 0, units; h < all; h += units) {
@@ -50,5 +51,5 @@ const struct kernel head_f32_openblas = {
     .prepare = prepare,
     .release = product_release,
     .path = product_path,
-    .about = "sgemm over blocks of 256 rows, sgemv for one; w and sigmoid by loops",
+    .about = "sgemm over blocks of up to 256 rows, sgemv for one; w and sigmoid by loops",
 };

@@ -2,20 +2,26 @@
  *
  * Weights are turned to [in, out] once, in `prepare`: the layout that it reads fastest. sgemm packs
  * both factors again in each call, so rows go in blocks large enough to repay that and small enough
- * to leave the product in L2 for what follows. */
+ * to leave the product in L2 for what follows.
+ *
+ * On CPUs with AVX-512 it has code for products of up to 100^3 multiply-adds that packs nothing.
+ * There 64 rows by 256 outputs go through blocks of inputs that small, each added to the ones
+ * before. */
 #ifndef EKTM_KERNELS_OPENBLAS_PRODUCT_H
 #define EKTM_KERNELS_OPENBLAS_PRODUCT_H
 
 #include "kernels/epilogue.h"
 #include "reference/dtype.h"
 
-enum { BLOCK_ROWS = 256 };
+enum { BLOCK_ROWS = 256 }; /* at most */
 
 struct product {
     const struct epilogue *epilogue; /* what follows, for this CPU */
     size_t factors;
     float *weight[2]; /* [ins, outs] each */
     size_t ins, outs;
+    bool small;        /* it has code for small products           */
+    size_t block_rows; /* the most for each call of product_rows   */
     char path[96];
 };
 

@@ -1,7 +1,8 @@
 /* Transmitter of one CVR task: m = ReLU(A F + a).
  *
- * sgemm over blocks of 256 rows, bias and ReLU while the block is in L2. Bound by the
- * multiply-adds; for few rows by packing A in each call, for one by reading it. */
+ * sgemm over blocks of up to 256 rows, bias and ReLU while the block is in L2. Bound by the
+ * multiply-adds, and by packing A in each call where the library does that; for one row by reading
+ * it. */
 #include "kernels/kernel.h"
 #include "kernels/openblas/product.h"
 #include "reference/operands.h"
@@ -22,7 +23,7 @@ static void run(const struct call *call)
     const size_t batch = call->dims.extent[BATCH], width = call->dims.extent[WIDTH];
     for (size_t b = 0, rows; b < batch; b += rows) {
         float *m = (float *)tm->data + b * tm->ld;
-        rows = at_most(batch - b, BLOCK_ROWS);
+        rows = at_most(batch - b, p->block_rows);
         product_rows(p, 0, rows_from(&t[TRANSMITTER_F], b), m, tm->ld, rows, 0, width, false);
         p->epilogue->relu(m, tm->ld, t[TRANSMITTER_BIAS].data, rows, width);
     }
@@ -38,5 +39,5 @@ const struct kernel transmitter_f32_openblas = {
     .prepare = prepare,
     .release = product_release,
     .path = product_path,
-    .about = "sgemm over blocks of 256 rows, sgemv for one; bias and ReLU by a loop in L2",
+    .about = "sgemm over blocks of up to 256 rows, sgemv for one; bias and ReLU by a loop in L2",
 };
