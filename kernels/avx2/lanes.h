@@ -56,28 +56,4 @@ INLINE float total_of(__m256 lanes)
     return _mm_cvtss_f32(_mm_add_ss(sum, _mm_movehdup_ps(sum)));
 }
 
-/* Elements 0, ld, 2 ld, ... of a vector operand. */
-INLINE __m256 load_strided(const float *from, size_t ld, struct lanes lanes)
-{
-    if (ld == 1)
-        return load_lanes(from, lanes);
-    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    const __m256i at = _mm256_mullo_epi32(lane, _mm256_set1_epi32((int)ld));
-    return _mm256_mask_i32gather_ps(_mm256_setzero_ps(), from, at, _mm256_castsi256_ps(lanes.mask),
-                                    sizeof *from);
-}
-
-INLINE void store_strided(float *to, size_t ld, struct lanes lanes, __m256 value)
-{
-    if (ld == 1) {
-        store_lanes(to, lanes, value);
-        return;
-    }
-    float number[LANES];
-    _mm256_storeu_ps(number, value);
-    const int keep = _mm256_movemask_ps(_mm256_castsi256_ps(lanes.mask));
-    for (int i = 0; i < LANES && keep >> i; i++)
-        to[(size_t)i * ld] = number[i];
-}
-
 #endif
