@@ -71,18 +71,7 @@ INLINE void logits_of(float *to, const struct head *h, size_t row, const size_t 
     for (; unit + PANEL <= units; unit += PANEL)
         add_units(logit, h, row, unit, rows, PANEL_VECTORS);
     switch (whole_vectors(units - unit) / LANES) {
-    case 4:
-        add_units(logit, h, row, unit, rows, 4);
-        break;
-    case 3:
-        add_units(logit, h, row, unit, rows, 3);
-        break;
-    case 2:
-        add_units(logit, h, row, unit, rows, 2);
-        break;
-    case 1:
-        add_units(logit, h, row, unit, rows, 1);
-        break;
+        CASES_TO_4(add_units(logit, h, row, unit, rows, N))
     }
     for (size_t r = 0; r < rows; r++)
         to[r] = _mm512_reduce_add_ps(logit[r]);
@@ -94,21 +83,7 @@ static void logits(float *to, const struct head *h, size_t first, size_t rows)
     for (; row + TILE_ROWS <= rows; row += TILE_ROWS)
         logits_of(to + row, h, first + row, TILE_ROWS);
     switch (rows - row) {
-    case 5:
-        logits_of(to + row, h, first + row, 5);
-        break;
-    case 4:
-        logits_of(to + row, h, first + row, 4);
-        break;
-    case 3:
-        logits_of(to + row, h, first + row, 3);
-        break;
-    case 2:
-        logits_of(to + row, h, first + row, 2);
-        break;
-    case 1:
-        logits_of(to + row, h, first + row, 1);
-        break;
+        CASES_TO_5(logits_of(to + row, h, first + row, N))
     }
 }
 
