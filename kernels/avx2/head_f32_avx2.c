@@ -5,7 +5,7 @@
  *      6 rows  x | +  + |  -> ReLU -> times w, added over vectors and panels
  *              : | :  : |             |
  *                                     v
- *                  logit, 8 partial sums of a row -> one number, one lane of the last vector
+ *                  logit, 8 partial sums of a row -> one number -> + v -> sigmoid -> p
  *
  * The tile is product.h's; a tile runs over all terms at once, since the hidden units never see
  * memory: when they are whole, their product with w goes into one vector of partial sums for each
