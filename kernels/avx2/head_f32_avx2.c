@@ -37,7 +37,7 @@ static void *prepare(const struct call *call)
 }
 
 /* Adds the hidden units from `unit` on, `vectors` vectors of them, to the logits of `rows` rows. */
-INLINE void add_units(__m256 logit[TILE_ROWS], const struct head *h, size_t row, size_t unit,
+INLINE void add_units(__m256 (*logit)[TILE_ROWS], const struct head *h, size_t row, size_t unit,
                       const size_t rows, const size_t vectors)
 {
     __m256 sum[TILE_ROWS][WIDE_VECTORS];
@@ -45,6 +45,9 @@ INLINE void add_units(__m256 logit[TILE_ROWS], const struct head *h, size_t row,
     for (size_t r = 0; r < rows; r++)
         for (size_t v = 0; v < vectors; v++)
             sum[r][v] = _mm256_load_ps(h->panels->bias + unit + v * LANES);
+    /* The logits wait in memory: 16 registers do not hold them beside a tile, and a compiler might
+     * put aside one of the sums instead. */
+    __asm__("" : "+m"(*logit));
     tile_add(sum, h->x + row * h->ld, h->ld, h->panels->weight + unit * terms, stride,
              PANEL * terms, terms, rows, vectors);
     for (size_t v = 0; v < vectors; v++) {
@@ -52,7 +55,7 @@ INLINE void add_units(__m256 logit[TILE_ROWS], const struct head *h, size_t row,
         const __m256 w = load_lanes(h->w + unit + v * LANES, lanes);
         for (size_t r = 0; r < rows; r++) {
             __m256 hidden = keep_lanes(lanes, _mm256_max_ps(_mm256_setzero_ps(), sum[r][v]));
-            logit[r] = _mm256_fmadd_ps(w, hidden, logit[r]);
+            (*logit)[r] = _mm256_fmadd_ps(w, hidden, (*logit)[r]);
         }
     }
 }
@@ -67,11 +70,11 @@ INLINE void logits_of(float *to, const struct head *h, size_t row, const size_t 
     const size_t panels = panels_at_once(rows);
     size_t unit = 0;
     for (; unit + panels * PANEL <= units; unit += panels * PANEL)
-        add_units(logit, h, row, unit, rows, panels * PANEL_VECTORS);
+        add_units(&logit, h, row, unit, rows, panels * PANEL_VECTORS);
     for (; unit + PANEL <= units; unit += PANEL)
-        add_units(logit, h, row, unit, rows, PANEL_VECTORS);
+        add_units(&logit, h, row, unit, rows, PANEL_VECTORS);
     switch (whole_vectors(units - unit) / LANES) {
-        CASES_TO_2(add_units(logit, h, row, unit, rows, N))
+        CASES_TO_2(add_units(&logit, h, row, unit, rows, N))
     }
     for (size_t r = 0; r < rows; r++)
         to[r] = total_of(logit[r]);
