@@ -142,6 +142,7 @@ static struct parts take_apart(void)
 static void write_raw(uint64_t length, const char *header, size_t header_bytes, const char *data,
                       size_t bytes)
 {
+    unlink(path); /* some file systems flush a file that is cut and written again */
     FILE *file = fopen(path, "w");
     cr_assert(file);
     fwrite(&length, 8, 1, file);
