@@ -22,10 +22,11 @@ void ceilings_init(struct ceilings *ceilings, const struct plan *plan)
     }
 }
 
-static double scaled(double one, double most, size_t threads)
+/* `most` is what each of `most_threads` threads had. */
+static double limited(double one, double most, size_t most_threads, size_t threads)
 {
-    double many = one * (double)threads;
-    return most > 0 && many > most ? most : many;
+    double each = most * (double)most_threads / (double)threads;
+    return most > 0 && one > each ? each : one;
 }
 
 struct rates ceilings_at(const struct ceilings *c, size_t threads)
@@ -34,19 +35,19 @@ struct rates ceilings_at(const struct ceilings *c, size_t threads)
     if (threads <= 1)
         return at;
     for (size_t i = 0; i < ISAS; i++)
-        at.fma[i] = scaled(at.fma[i], c->most.fma[i], threads);
+        at.fma[i] = limited(at.fma[i], c->most.fma[i], c->threads, threads);
     for (size_t l = 0; l < LEVELS; l++)
-        at.stream[l] = scaled(at.stream[l], c->most.stream[l], threads);
+        at.stream[l] = limited(at.stream[l], c->most.stream[l], c->threads, threads);
     for (size_t r = 0; r < c->row_sizes; r++)
         for (size_t l = 0; l < LEVELS; l++)
-            at.gather[r][l] = scaled(at.gather[r][l], c->most.gather[r][l], threads);
+            at.gather[r][l] = limited(at.gather[r][l], c->most.gather[r][l], c->threads, threads);
     return at;
 }
 
 enum level level_of(const struct topology *topology, const struct rates *rates, double bytes)
 {
     for (enum level l = LEVEL_L1; l < LEVEL_MEMORY; l++)
-        if (bytes <= (double)topology->cache_bytes[l] && rates->stream[l] > 0)
+        if (bytes <= 2 * (double)topology->cache_bytes[l] && rates->stream[l] > 0)
             return l;
     return LEVEL_MEMORY;
 }
@@ -85,6 +86,7 @@ struct bound bound_of(const struct ceilings *ceilings, const struct rates *rates
         .compute = rates->fma[peak] > 0 ? op->flops(call) / rates->fma[peak] : NAN,
         .memory = rate > 0 ? op_bytes(op, call) / rate : NAN,
     };
+    bound.least = bound.compute >= bound.memory ? bound.compute : bound.memory;
     if (isnan(bound.compute) || isnan(bound.memory))
         snprintf(bound.ceiling, sizeof bound.ceiling, "%s", UNAVAILABLE);
     else if (bound.compute >= bound.memory)
@@ -97,7 +99,7 @@ struct bound bound_of(const struct ceilings *ceilings, const struct rates *rates
 void bound_describe(json_t *record, const struct bound *bound, double ns)
 {
     bool known = !isnan(bound->compute) && !isnan(bound->memory);
-    record_number(record, "roofline", known ? fmax(bound->compute, bound->memory) / ns : NAN);
+    record_number(record, "roofline", known ? bound->least / ns : NAN);
     record_text(record, "bound",
                 !known                            ? UNAVAILABLE
                 : bound->compute >= bound->memory ? "compute"

@@ -11,7 +11,7 @@ const char *level_name(enum level level);
 
 enum { ROW_SIZES_MAX = 8 };
 
-/* Rates of one seating, all threads together: the best of all kernels. 0: not measured. */
+/* Rates of one thread while all of a seating work: the best of all kernels. 0: not measured. */
 struct rates {
     double fma[ISAS];      /* flop / ns */
     double stream[LEVELS]; /* byte / ns */
@@ -32,16 +32,20 @@ void ceilings_init(struct ceilings *ceilings, const struct plan *plan);
 bool ceilings_measure(struct ceilings *ceilings, struct run *run, const struct job *job,
                       struct fault *fault);
 
-/* With `threads` threads: that many times one, but no more than the most there were. */
+/* Of each of `threads` threads: as one alone, as long as all together have no more than the most
+ * there were had. */
 struct rates ceilings_at(const struct ceilings *ceilings, size_t threads);
 
-/* The nearest level that holds `bytes` and whose rate was measured. */
+/* The nearest level that serves a call on `bytes` and whose rate was measured. A cache serves part
+ * of a set of up to twice its size, and a ceiling must not be beaten: such a set counts as its own.
+ */
 enum level level_of(const struct topology *topology, const struct rates *rates, double bytes);
 
 /* The least time that the ceilings allow. */
 struct bound {
-    double compute, memory; /* ns; NAN: not measured */
-    char ceiling[40];       /* label of the longer one; "unavailable" */
+    double compute, memory; /* ns that each of the two takes; NAN: not measured            */
+    double least;           /* ns: of a layer the longer, of a model the sum over its layers */
+    char ceiling[40];       /* label of the longer one; "unavailable"                      */
 };
 
 /* Of one call of a layer, compiled for `isa`, whose operands lie in `level`. */

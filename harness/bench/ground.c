@@ -57,14 +57,15 @@ float *ground_output(const struct ground *ground, size_t member)
     return (float *)(void *)(ground->block + (member + 1) * stride(ground) - OUTPUT_BYTES);
 }
 
-/* Neighbours differ, so that a kernel that reads the wrong ones is found out. */
+/* Neighbours differ, so that a kernel that reads the wrong ones is found out; the mean is about 0,
+ * so that long sums stay small and round no worse than random. */
 static void fill(void *argument, size_t member, size_t members)
 {
     (void)members;
     const struct ground *ground = argument;
     float *data = ground_data(ground, member);
     for (size_t i = 0; i < ground->slice / sizeof *data; i++)
-        data[i] = (float)((uint32_t)i * 2654435761u >> 24) / 256;
+        data[i] = (float)((uint32_t)i * 2654435761u >> 24) / 256 - 0.5f;
     int32_t *ids = ground_ids(ground, member);
     for (size_t i = 0; i < ids_bytes(ground) / sizeof *ids; i++)
         ids[i] = 0;
@@ -107,6 +108,8 @@ size_t ground_bytes(const struct ground *ground, const struct topology *topology
     size_t own =
         level == LEVEL_L3 ? ground->l3_share : topology->cache_bytes[level] / ground->core_share;
     size_t nearer = level == LEVEL_L1 ? 0 : topology->cache_bytes[level - 1];
-    size_t bytes = own / 2 / PAGE * PAGE;
+    /* Large enough to be driven out of the nearer one, small enough for a cache that others use. */
+    size_t bytes = nearer && 4 * nearer < own / 2 ? 4 * nearer : own / 2;
+    bytes = bytes / PAGE * PAGE;
     return bytes > nearer && bytes <= ground->slice ? bytes : 0;
 }

@@ -15,7 +15,7 @@ struct ground {
 
 enum { ROW_BYTES_LEAST = 32, IDS_LEAST = 4096, OUTPUT_BYTES = 16384 };
 
-/* For the team's threads. The data are numbers from 0 to 1. */
+/* For the team's threads. The data are numbers from -1/2 to 1/2. */
 bool ground_make(struct ground *ground, const struct run *run, struct fault *fault);
 void ground_free(struct ground *ground);
 

@@ -10,6 +10,7 @@
 struct effort {
     const char *name;
     double budget; /* ns for all samples of a run */
+    double share;  /* ns for those of a job, for each of its shares, at most */
     double sample, warm_up;
     size_t least, most;
     size_t reference_rows;
@@ -19,6 +20,7 @@ struct effort {
 static const struct effort quick = {
     .name = "quick",
     .budget = 12e9,
+    .share = 0.125e9,
     .sample = 20e3,
     .warm_up = 1e6,
     .least = 5,
@@ -31,6 +33,7 @@ static const struct effort quick = {
 static const struct effort usual = {
     .name = "usual",
     .budget = 100e9,
+    .share = 0.7e9,
     .sample = 50e3,
     .warm_up = 5e6,
     .least = 11,
@@ -43,6 +46,7 @@ static const struct effort usual = {
 static const struct effort full = {
     .name = "full",
     .budget = 900e9,
+    .share = 2e9,
     .sample = 100e3,
     .warm_up = 20e6,
     .least = 31,
@@ -231,8 +235,11 @@ bool plan_make(struct plan *plan, const struct arguments *arguments,
     choose_batches(plan, arguments, effort);
     if (!choose_law(plan, arguments, fault) || !choose_seatings(plan, arguments, topology, fault))
         return false;
-    if (add_jobs(plan, arguments))
+    if (add_jobs(plan, arguments)) {
+        if (plan->sampling.budget > effort->share * plan->shares)
+            plan->sampling.budget = effort->share * plan->shares;
         return true;
+    }
     plan_free(plan);
     return fault_memory(fault, "the plan");
 }

@@ -9,6 +9,9 @@
 /* Half an interval of more than this fraction of the median makes a record noisy. */
 #define NOISY_SPREAD 0.05
 
+/* So does less than this fraction of its threads' time on processors: others had the rest. */
+#define BUSY_SHARE 0.95
+
 bool run_seat(struct run *run, struct seating seating, struct fault *fault)
 {
     if (run->team && run->seating.threads == seating.threads &&
@@ -62,6 +65,11 @@ static void find_doubts(const struct run *run, const struct timing *timing,
         doubt(reason, size, "more threads than processors");
     if (quota > 0 && threads > quota) {
         snprintf(text, sizeof text, "the cgroup's quota grants the time of %g processors", quota);
+        doubt(reason, size, text);
+    }
+    double had = timing->competitor->processor / timing->competitor->wall / threads;
+    if (had < BUSY_SHARE && !team_oversubscribed(run->team)) {
+        snprintf(text, sizeof text, "its threads had a processor %.0f %% of the time", 100 * had);
         doubt(reason, size, text);
     }
     if (timing->competitor->count < run->plan.sampling.least) {

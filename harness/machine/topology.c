@@ -268,8 +268,10 @@ static bool discover_limits(struct topology *t, struct fault *fault)
         fits = topology_restrict(t, mask, fault);
     hwloc_bitmap_free(mask);
     t->quota = quota_read("");
-    if (t->memory_bytes == 0)
-        t->memory_bytes = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
+    /* The nodes' own figures lag where a hypervisor hands memory out as it is used. */
+    size_t physical = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
+    if (t->memory_bytes < physical)
+        t->memory_bytes = physical;
     return fits;
 }
 

@@ -33,10 +33,20 @@ static void calibrate(const struct sampling *sampling, struct competitor *c)
     c->span = call * (double)(c->calls + 1);
 }
 
+/* ns that all threads of this process have had on processors. */
+static double processor_time(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
+}
+
 static void take(struct competitor *c)
 {
     c->run(c->argument);
-    double span = time_calls(c, c->calls);
+    double before = processor_time(), span = time_calls(c, c->calls);
+    c->processor += processor_time() - before;
+    c->wall += span;
     c->ns[c->count++] = span / (double)c->calls;
 }
 

@@ -12,10 +12,11 @@
 struct competitor {
     void (*run)(void *argument); /* what is timed */
     void *argument;
-    size_t calls; /* in one sample: 0 until calibrated                       */
-    double span;  /* ns that one sample takes, its untimed call included     */
-    size_t count; /* samples taken                                           */
-    double *ns;   /* of one call, in the order in which they were taken      */
+    size_t calls;           /* in one sample: 0 until calibrated                       */
+    double span;            /* ns that one sample takes, its untimed call included     */
+    size_t count;           /* samples taken                                           */
+    double *ns;             /* of one call, in the order in which they were taken      */
+    double wall, processor; /* ns that its samples took, and that this process had on processors */
 };
 
 struct sampling {

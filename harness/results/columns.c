@@ -24,7 +24,7 @@ const char *column_type_name(enum column_type type)
 
 const struct column *column_find(const char *name)
 {
-    for (const struct column *c = columns; c->name; c++)
+    for (const struct column *c = record_columns; c->name; c++)
         if (strcmp(c->name, name) == 0)
             return c;
     return NULL;
@@ -39,7 +39,7 @@ const struct column *column_find(const char *name)
 #define COMPARED (KERNEL | MODEL)
 #define ALL      (MACHINE | TIMED | SKIP)
 
-const struct column columns[] = {
+const struct column record_columns[] = {
     /* every line */
     {"kind", TYPE_TEXT, "", ALL, 0, "`machine`, `ceiling`, `kernel`, `model` or `skip`"},
     {"run", TYPE_TEXT, "", ALL, 0,
@@ -103,7 +103,8 @@ const struct column columns[] = {
     {"gflops", TYPE_NUMBER, "Gflop/s", TIMED, 0, "`flops` over `ns`"},
     {"gbytes", TYPE_NUMBER, "GB/s", TIMED, 0, "`bytes` over `ns`"},
     {"roofline", TYPE_NUMBER, "", COMPARED, 0,
-     "time that the ceilings allow over `ns`; a model's: the sum over its layers"},
+     "time that the ceilings allow over `ns`; a model's: the sum over its layers, weights "
+     "read once by each thread"},
     {"bound", TYPE_TEXT, "", COMPARED, 0,
      "`compute` or `memory`: which ceiling is nearer; unavailable: not measured"},
     {"ceiling", TYPE_TEXT, "", TIMED, 0,
@@ -112,7 +113,10 @@ const struct column columns[] = {
      "reference's time over this one, per row, same preset, layer and threads"},
     {"x_compiler", TYPE_INTERVAL, "", COMPARED, 0,
      "the time of `compiler` at the same ISA over this one, sampled side by side"},
-    {"speedup", TYPE_INTERVAL, "", 0, MODEL, "time of one thread over this one"},
+    {"speedup", TYPE_INTERVAL, "", 0, MODEL,
+     "rows a second over those of one thread with `base_rows` rows"},
+    {"base_rows", TYPE_COUNT, "row", 0, MODEL,
+     "batch of the one thread that `speedup` compares with: the same, or the share of one"},
 
     /* how good */
     {"error", TYPE_NUMBER, "allowed bound", TIMED, SKIP,

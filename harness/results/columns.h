@@ -39,7 +39,7 @@ struct column {
 };
 
 /* Ended by name == NULL, in the order in which lines hold them. */
-extern const struct column columns[];
+extern const struct column record_columns[];
 
 /* The column of that name, or NULL. */
 const struct column *column_find(const char *name);

@@ -59,7 +59,7 @@ bool results_open(struct results *results, const char *path, struct fault *fault
 static json_t *in_order(const json_t *record)
 {
     json_t *ordered = json_object();
-    for (const struct column *c = columns; c->name; c++) {
+    for (const struct column *c = record_columns; c->name; c++) {
         json_t *value = json_object_get(record, c->name);
         if (value)
             json_object_set(ordered, c->name, value);

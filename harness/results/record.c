@@ -139,7 +139,7 @@ bool record_check(const json_t *record, const char *where, struct fault *fault)
                             where, record_get_text(record, "kind"));
     if (!check_fields(record, 1u << kind, where, fault))
         return false;
-    for (const struct column *c = columns; c->name; c++)
+    for (const struct column *c = record_columns; c->name; c++)
         if ((c->always & (1u << kind)) && !json_object_get(record, c->name))
             return fault_caller(fault, "%s: column '%s' is missing from a line of kind '%s'", where,
                                 c->name, kind_name(kind));

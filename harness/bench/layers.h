@@ -1,0 +1,38 @@
+/* The kernels of one layer, side by side. */
+#ifndef EKTM_HARNESS_BENCH_LAYERS_H
+#define EKTM_HARNESS_BENCH_LAYERS_H
+
+#include "harness/bench/subject.h"
+#include "harness/verify/oracle.h"
+
+/* One kernel's call of the layer. */
+struct entry {
+    const struct kernel *kernel;
+    struct call call;
+    double prepare_ns; /* NAN: it needs no preparation          */
+    double error;      /* in units of what is allowed, at most 1 */
+};
+
+/* A layer under test. The reference is timed once, on few rows, and all batches compare with it. */
+struct trial_layer {
+    const struct subject *subject;
+    const struct ektm_layer *layer;
+    size_t index; /* of the layer */
+    struct oracle oracle;
+    void *output; /* where kernels write, so that the layers' true inputs stay */
+    size_t output_bytes;
+    struct entry reference;
+    struct competitor reference_time; /* no samples yet: count is 0 */
+};
+
+/* Computes the expected results for the plan's largest batch. */
+bool trial_layer_make(struct trial_layer *trial, const struct run *run,
+                      const struct subject *subject, size_t layer, struct fault *fault);
+void trial_layer_free(struct trial_layer *trial);
+
+/* Checks, then times every kernel of the layer that was asked for at the job's batch, and writes a
+ * record of each. */
+bool trial_layer_run(struct trial_layer *trial, struct run *run, const struct ceilings *ceilings,
+                     const struct job *job, struct fault *fault);
+
+#endif

@@ -1,0 +1,383 @@
+#include "harness/bench/models.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- contenders
+ * ---------------------------------------------------------------------------------- */
+
+static bool is_reference(const struct contender *c)
+{
+    return strcmp(c->backend->name, "reference") == 0;
+}
+
+/* Whether the kernel is a layer's, so that its backend and ISA can compose a model. */
+static bool composes(const struct run *run, const struct kernel *kernel)
+{
+    char reason[128];
+    return !kernel->op->probe && kernel->dtype == DTYPE_F32 &&
+           arguments_admit(run->arguments, kernel) && kernel_usable(kernel, reason, sizeof reason);
+}
+
+static struct contender *find(struct models *models, const struct backend *backend, enum isa isa)
+{
+    for (size_t i = 0; i < models->count; i++)
+        if (models->contender[i].backend == backend && models->contender[i].isa == isa)
+            return &models->contender[i];
+    return NULL;
+}
+
+static bool add(struct models *models, const struct backend *backend, enum isa isa,
+                struct fault *fault)
+{
+    struct contender *c = &models->contender[models->count];
+    *c = (struct contender){.backend = backend, .isa = isa};
+    uint64_t begin = clock_now();
+    if (!compose(&c->composed, &models->subject->model, backend, isa, fault))
+        return false;
+    c->prepare_ns = (double)(clock_now() - begin);
+    models->count++;
+    return true;
+}
+
+bool models_make(struct models *models, struct run *run, struct subject *subject,
+                 struct fault *fault)
+{
+    *models = (struct models){.subject = subject};
+    for (const struct kernel *const *k = kernels; *k; k++)
+        if (composes(run, *k) && !find(models, (*k)->backend, (*k)->isa) &&
+            models->count < MODELS_MAX && !add(models, (*k)->backend, (*k)->isa, fault)) {
+            models_free(models);
+            return false;
+        }
+    return true;
+}
+
+void models_free(struct models *models)
+{
+    for (size_t i = 0; i < models->count; i++)
+        composed_free(&models->contender[i].composed);
+    competitor_free(&models->reference_time);
+    models->count = 0;
+}
+
+static void run_contender(void *argument)
+{
+    struct contender *c = argument;
+    team_run(c->team, composed_forward, &c->composed);
+}
+
+static bool bind(struct models *models, struct run *run, struct contender *c, size_t rows,
+                 struct fault *fault)
+{
+    c->rows = rows;
+    c->team = run->team;
+    return composed_bind(&c->composed, &models->subject->activations, rows, team_members(run->team),
+                         fault);
+}
+
+static void describe_contender(json_t *record, const struct contender *c)
+{
+    char name[64];
+    snprintf(name, sizeof name, "model_%s_%s_%s", dtype_name(DTYPE_F32), c->backend->name,
+             isa_name(c->isa));
+    record_text(record, "name", name);
+    record_text(record, "op", "model");
+    record_text(record, "dtype", dtype_name(DTYPE_F32));
+    record_text(record, "backend", c->backend->name);
+    record_text(record, "isa", isa_name(c->isa));
+}
+
+/* Records that the contender's predictions are wrong; it drops out. */
+static bool drop(const struct models *models, struct run *run, struct contender *c,
+                 const char *reason, struct fault *fault)
+{
+    json_t *record = record_new(KIND_SKIP, run->journal.run);
+    describe_contender(record, c);
+    record_text(record, "preset", models->subject->preset->name);
+    record_dims(record, &(struct dims){.extent = {[BATCH] = c->rows}});
+    record_count(record, "threads", team_members(run->team));
+    record_number(record, "error", c->error);
+    record_text(record, "verdict", "invalid");
+    record_text(record, "reason", reason);
+    c->invalid = true;
+    run->invalid++;
+    return journal_add(&run->journal, record, fault);
+}
+
+/* Predicts what it is bound to, and compares with the reference. */
+static bool check(struct models *models, struct run *run, struct contender *c, struct fault *fault)
+{
+    char reason[128];
+    size_t known = c->rows < models->subject->rows ? c->rows : models->subject->rows;
+    subject_forget(models->subject);
+    run_contender(c);
+    c->error = subject_error(models->subject, known);
+    if (c->error <= 1)
+        return true;
+    snprintf(reason, sizeof reason, "a prediction is wrong by %.3g times what is allowed",
+             c->error);
+    return drop(models, run, c, reason, fault);
+}
+
+/* ---- records
+ * ------------------------------------------------------------------------------------- */
+
+/* Work of a forward pass and what bounds it. */
+struct pass {
+    double flops, bytes;
+    struct bound bound;
+};
+
+/* Between two uses of a layer's weights all others pass through the caches: what counts is where
+ * all of them lie, together with what one thread makes of `rows` rows. */
+static enum level level_of_pass(const struct subject *s, const struct run *run,
+                                const struct rates *rates, size_t rows)
+{
+    const struct ektm *ektm = &s->model.ektm;
+    double bytes = subject_embedding_bytes(s, rows);
+    for (size_t w = ektm->config.fields; w < ektm->weights; w++) {
+        const struct ektm_weight *weight = &ektm->weight[w];
+        bytes += (double)(weight->rows * (weight->columns ? weight->columns : 1) * sizeof(float));
+    }
+    for (enum ektm_buffer b = BUFFER_DENSE; b < BUFFERS; b++)
+        bytes += (double)(rows * ektm->buffer_width[b] * sizeof(float));
+    return level_of(&run->topology, rates, bytes);
+}
+
+/* Adds a layer's bound to a pass's, whose ceiling is that of the layer that takes longest among
+ * those bound alike. */
+static void add_bound(struct bound *sum, const struct bound *layer, double longest[2],
+                      char ceiling[2][sizeof sum->ceiling])
+{
+    bool memory = layer->memory > layer->compute;
+    *(memory ? &sum->memory : &sum->compute) += layer->least;
+    sum->least += layer->least;
+    if (layer->least > longest[memory]) {
+        longest[memory] = layer->least;
+        memcpy(ceiling[memory], layer->ceiling, sizeof sum->ceiling);
+    }
+}
+
+/* All of a thread's layers, one after the other. */
+static struct pass pass_of(const struct models *models, const struct run *run,
+                           const struct ceilings *ceilings, const struct contender *c)
+{
+    const struct subject *s = models->subject;
+    size_t threads = run->seating.threads, share = (c->rows + threads - 1) / threads;
+    struct rates rates = ceilings_at(ceilings, threads);
+    enum level level = level_of_pass(s, run, &rates, share);
+    struct pass pass = {0};
+    double longest[2] = {0};
+    char ceiling[2][sizeof pass.bound.ceiling] = {UNAVAILABLE, UNAVAILABLE};
+    for (size_t l = 0; l < s->model.ektm.layers; l++) {
+        const struct op *op = s->model.ektm.layer[l].op;
+        struct call all = ektm_call(&s->model.ektm, &s->activations.memory, l, c->rows);
+        struct call own = ektm_call(&s->model.ektm, &s->activations.memory, l, share);
+        struct bound bound = bound_of(ceilings, &rates, op, &own, c->isa, level);
+        add_bound(&pass.bound, &bound, longest, ceiling);
+        pass.flops += op->flops(&all);
+        pass.bytes += op_bytes(op, &all);
+    }
+    memcpy(pass.bound.ceiling, ceiling[pass.bound.memory > pass.bound.compute],
+           sizeof pass.bound.ceiling);
+    return pass;
+}
+
+/* A record of the contender's time, but for the comparisons. */
+static json_t *record_of(const struct models *models, struct run *run,
+                         const struct ceilings *ceilings, const struct contender *c,
+                         const struct competitor *competitor)
+{
+    struct pass pass = pass_of(models, run, ceilings, c);
+    struct timing timing = {competitor, run->seating, pass.flops, pass.bytes};
+    struct dims dims = {.extent = {[BATCH] = c->rows}};
+    json_t *record = record_new(KIND_MODEL, run->journal.run);
+    describe_contender(record, c);
+    record_text(record, "preset", models->subject->preset->name);
+    record_text(record, "borrowed", c->composed.borrowed);
+    record_dims(record, &dims);
+    record_text(record, "ids", run->plan.ids);
+    record_count(record, "seed", run->arguments->seed);
+    record_number(record, "prepare_ns", c->prepare_ns);
+    run_describe(run, record, &timing, c->error);
+    double ns = record_get_interval(record, "ns").median;
+    record_number(record, "rows_per_s", (double)c->rows / ns * 1e9);
+    bound_describe(record, &pass.bound, ns);
+    run_compare(run, record, "x_reference", &models->reference_time, competitor,
+                (double)c->rows / (double)models->reference_rows);
+    return record;
+}
+
+/* ---- side by side on one thread
+ * ------------------------------------------------------------------ */
+
+/* Who takes part in one comparison. */
+struct contest {
+    size_t count;
+    struct contender *contender[MODELS_MAX];
+    struct competitor competitor[MODELS_MAX];
+};
+
+static bool enter_all(struct contest *contest, struct models *models, struct run *run, size_t rows,
+                      struct fault *fault)
+{
+    size_t few = run->plan.reference_rows;
+    few = few < models->subject->rows ? few : models->subject->rows;
+    models->reference_rows = few;
+    for (size_t i = 0; i < models->count; i++) {
+        struct contender *c = &models->contender[i];
+        if (c->invalid || (is_reference(c) && models->reference_time.count))
+            continue;
+        if (!bind(models, run, c, is_reference(c) ? few : rows, fault) ||
+            !check(models, run, c, fault))
+            return false;
+        if (c->invalid)
+            continue;
+        contest->contender[contest->count] = c;
+        contest->competitor[contest->count++] =
+            (struct competitor){.run = run_contender, .argument = c};
+    }
+    return true;
+}
+
+/* The contender that the compiler made at the same instruction set. */
+static const struct competitor *baseline_of(const struct contest *contest,
+                                            const struct contender *c)
+{
+    for (size_t i = 0; i < contest->count; i++)
+        if (strcmp(contest->contender[i]->backend->name, "compiler") == 0 &&
+            contest->contender[i]->isa == c->isa)
+            return &contest->competitor[i];
+    return NULL;
+}
+
+static bool record_contest(struct contest *contest, struct models *models, struct run *run,
+                           const struct ceilings *ceilings, struct fault *fault)
+{
+    for (size_t i = 0; i < contest->count; i++)
+        if (is_reference(contest->contender[i]))
+            models->reference_time = contest->competitor[i];
+    for (size_t i = 0; i < contest->count; i++) {
+        struct contender *c = contest->contender[i];
+        struct competitor *competitor = &contest->competitor[i];
+        if (!competitor->count)
+            continue;
+        json_t *record = record_of(models, run, ceilings, c, competitor);
+        run_compare(run, record, "x_compiler", baseline_of(contest, c), competitor, 1);
+        c->speed = record_get_number(record, "rows_per_s");
+        if (!journal_add(&run->journal, record, fault))
+            return false;
+    }
+    return true;
+}
+
+bool models_run(struct models *models, struct run *run, const struct ceilings *ceilings,
+                const struct job *job, struct fault *fault)
+{
+    struct contest contest = {.count = 0};
+    struct sampling sampling = run_sampling(run, job);
+    bool fine = run_seat(run, job->seating, fault) &&
+                enter_all(&contest, models, run, job->batch, fault) &&
+                sample_interleaved(&sampling, contest.competitor, contest.count, fault) &&
+                record_contest(&contest, models, run, ceilings, fault);
+    for (size_t i = 0; i < contest.count; i++)
+        if (!is_reference(contest.contender[i]) || !models->reference_time.ns)
+            competitor_free(&contest.competitor[i]);
+    return fine;
+}
+
+/* ---- many threads
+ * -------------------------------------------------------------------------------- */
+
+static struct contender *fastest(struct models *models)
+{
+    struct contender *best = NULL;
+    for (size_t i = 0; i < models->count; i++) {
+        struct contender *c = &models->contender[i];
+        if (!c->invalid && c->speed > (best ? best->speed : 0))
+            best = c;
+    }
+    return best;
+}
+
+/* Compares what the team predicts with what one thread alone does, bit for bit. */
+static bool check_bits(struct models *models, struct run *run, struct contender *c,
+                       struct fault *fault)
+{
+    const struct activations *activations = &models->subject->activations;
+    const void *predictions = activations->memory.buffer[BUFFER_P].data;
+    size_t bytes = c->rows * models->subject->model.ektm.buffer_width[BUFFER_P] * sizeof(float);
+    void *alone = malloc(bytes);
+    if (!alone)
+        return fault_memory(fault, "predictions");
+    bool fine = composed_bind(&c->composed, activations, c->rows, 1, fault);
+    if (fine) {
+        composed_forward(&c->composed, 0, 1);
+        memcpy(alone, predictions, bytes);
+        fine = bind(models, run, c, c->rows, fault);
+    }
+    if (fine) {
+        subject_forget(models->subject);
+        run_contender(c);
+        if (memcmp(alone, predictions, bytes) != 0)
+            fine = drop(models, run, c, "predictions depend on the number of threads", fault);
+    }
+    free(alone);
+    return fine;
+}
+
+/* Samples of the contender with that seating. */
+static bool sample_seated(struct models *models, struct run *run, struct contender *c,
+                          struct seating seating, size_t rows, const struct sampling *sampling,
+                          struct competitor *competitor, struct fault *fault)
+{
+    return run_seat(run, seating, fault) && bind(models, run, c, rows, fault) &&
+           check(models, run, c, fault) && (c->invalid || check_bits(models, run, c, fault)) &&
+           (c->invalid || sample_interleaved(sampling, competitor, 1, fault));
+}
+
+/* `rows` rows with the job's seating, against `base_rows` rows on one thread. */
+static bool scale_shape(struct models *models, struct run *run, const struct ceilings *ceilings,
+                        const struct job *job, struct contender *c, size_t rows, size_t base_rows,
+                        struct fault *fault)
+{
+    struct seating one = {1, PLACEMENT_COMPACT}, wide = job->seating;
+    struct competitor alone = {.run = run_contender, .argument = c}, team = alone;
+    struct sampling sampling = run_sampling(run, job);
+    bool many = wide.threads > 1;
+    sampling.budget /= many ? 6 : 2; /* two shapes, and one thread before and after */
+    bool fine =
+        (!many || sample_seated(models, run, c, one, base_rows, &sampling, &alone, fault)) &&
+        sample_seated(models, run, c, wide, rows, &sampling, &team, fault) &&
+        (!many || sample_seated(models, run, c, one, base_rows, &sampling, &alone, fault)) &&
+        run_seat(run, wide, fault);
+    if (fine && !c->invalid && team.count) {
+        c->rows = rows;
+        json_t *record = record_of(models, run, ceilings, c, &team);
+        run_compare(run, record, "x_compiler", NULL, &team, 1);
+        record_count(record, "base_rows", base_rows);
+        run_compare(run, record, "speedup", many ? &alone : &team, &team,
+                    (double)rows / (double)base_rows);
+        fine = journal_add(&run->journal, record, fault);
+    }
+    competitor_free(&alone);
+    competitor_free(&team);
+    return fine;
+}
+
+bool models_scale(struct models *models, struct run *run, const struct ceilings *ceilings,
+                  const struct job *job, struct fault *fault)
+{
+    struct contender *c = fastest(models);
+    size_t threads = job->seating.threads, shared = models->subject->rows;
+    size_t each = run->plan.rows_each;
+    if (!c)
+        return true;
+    if (shared >= threads && !scale_shape(models, run, ceilings, job, c, shared, shared, fault))
+        return false;
+    return (threads == 1 && shared == each) || *run->stop ||
+           scale_shape(models, run, ceilings, job, c, each * threads, each, fault);
+}

@@ -1,0 +1,44 @@
+/* The whole model, composed for each backend and instruction set. */
+#ifndef EKTM_HARNESS_BENCH_MODELS_H
+#define EKTM_HARNESS_BENCH_MODELS_H
+
+#include "harness/bench/subject.h"
+
+enum { MODELS_MAX = 16 };
+
+/* A composed model as a competitor, on `rows` rows. */
+struct contender {
+    const struct backend *backend;
+    enum isa isa;
+    struct composed composed;
+    double prepare_ns, error;
+    bool invalid; /* a prediction was wrong: it is not timed any more */
+    double speed; /* rows a second of one thread at the last batch; 0: not measured */
+    size_t rows;
+    struct team *team; /* whose members compute */
+};
+
+struct models {
+    struct subject *subject;
+    size_t count;
+    struct contender contender[MODELS_MAX];
+    size_t reference_rows;
+    struct competitor reference_time; /* of contender `reference`; no samples: count is 0 */
+};
+
+/* Chooses kernels and prepares weights for every backend and instruction set that was asked for
+ * and runs here. */
+bool models_make(struct models *models, struct run *run, struct subject *subject,
+                 struct fault *fault);
+void models_free(struct models *models);
+
+/* Checks, then times all of them at the job's batch on one thread, side by side. */
+bool models_run(struct models *models, struct run *run, const struct ceilings *ceilings,
+                const struct job *job, struct fault *fault);
+
+/* Times the fastest with the job's seating: one batch shared by all threads, and a batch for each.
+ * One thread is sampled before and after, so that the speed-up is of the same minutes. */
+bool models_scale(struct models *models, struct run *run, const struct ceilings *ceilings,
+                  const struct job *job, struct fault *fault);
+
+#endif

@@ -1,0 +1,19 @@
+/* What a run found, in tables for people. Everything but the machine is read off the records. */
+#ifndef EKTM_HARNESS_BENCH_REPORT_H
+#define EKTM_HARNESS_BENCH_REPORT_H
+
+#include "harness/bench/run.h"
+
+/* The machine, in four lines, and how the run goes about it. */
+void report_machine(const struct run *run);
+
+/* What the machine can do at best. */
+void report_ceilings(const struct run *run);
+
+/* The layers, the whole model, and its threads. Prints what there is. */
+void report_preset(const struct run *run, const struct ektm_preset *preset);
+
+/* What was skipped and what failed, the answer, and where the records are. */
+void report_end(const struct run *run);
+
+#endif

@@ -1,0 +1,119 @@
+#include "harness/bench/subject.h"
+
+#include "reference/operands.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern const struct op embedding_op;
+
+/* What a prediction may differ from the reference's: predictions are between 0 and 1. */
+#define PREDICTION_BOUND 1e-5
+
+static size_t predictions(const struct subject *subject, size_t rows)
+{
+    return rows * subject->model.ektm.buffer_width[BUFFER_P];
+}
+
+static float *predicted(const struct subject *subject)
+{
+    return subject->activations.memory.buffer[BUFFER_P].data;
+}
+
+bool subject_make(struct subject *subject, const struct run *run, const struct ektm_preset *preset,
+                  struct fault *fault)
+{
+    size_t rows = plan_rows_most(&run->plan), ids = rows * inputs_ids_per_row(preset);
+    uint64_t seed = run->arguments->seed;
+    *subject = (struct subject){.preset = preset, .rows = plan_batch_most(&run->plan)};
+    if (!model_random(&subject->model, &preset->config, seed, &run->topology, fault))
+        return false;
+    if (!activations_make(&subject->activations, &subject->model, rows, ids, fault)) {
+        model_free(&subject->model);
+        return false;
+    }
+    subject->expected = malloc(predictions(subject, subject->rows) * sizeof *subject->expected);
+    if (!subject->expected) {
+        subject_free(subject);
+        return fault_memory(fault, "the expected predictions");
+    }
+    inputs_random(&subject->activations, preset, &run->plan.law, rows, seed);
+    ektm_reference(&subject->model.ektm, &subject->activations.memory, subject->rows);
+    memcpy(subject->expected, predicted(subject),
+           predictions(subject, subject->rows) * sizeof *subject->expected);
+    return true;
+}
+
+void subject_free(struct subject *subject)
+{
+    free(subject->expected);
+    activations_free(&subject->activations);
+    model_free(&subject->model);
+    subject->expected = NULL;
+}
+
+void subject_forget(struct subject *subject)
+{
+    float *p = predicted(subject);
+    for (size_t i = 0; i < predictions(subject, subject->activations.rows_max); i++)
+        p[i] = NAN;
+}
+
+double subject_error(const struct subject *subject, size_t rows)
+{
+    const float *p = predicted(subject);
+    double largest = 0;
+    for (size_t i = 0; i < predictions(subject, rows); i++) {
+        double error = fabs((double)p[i] - (double)subject->expected[i]);
+        if (isnan(error))
+            return INFINITY;
+        largest = fmax(largest, error);
+    }
+    return largest / PREDICTION_BOUND;
+}
+
+/* ---- bytes
+ * --------------------------------------------------------------------------------------- */
+
+static int compare_rows(const void *a, const void *b)
+{
+    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* The rows of the table that the ids name, sorted; NULL: no memory. */
+static int32_t *table_rows(const struct subject *subject, size_t rows, size_t *count)
+{
+    const struct ektm_memory *memory = &subject->activations.memory;
+    size_t fields = subject->preset->config.fields;
+    *count = index_at(&memory->buffer[BUFFER_BAGS], rows * fields);
+    int32_t *row = malloc((*count + 1) * sizeof *row);
+    for (size_t q = 0; q < rows * fields && row; q++)
+        for (size_t i = index_at(&memory->buffer[BUFFER_BAGS], q);
+             i < index_at(&memory->buffer[BUFFER_BAGS], q + 1); i++)
+            row[i] = (int32_t)(index_at(&memory->first, q % fields) +
+                               index_at(&memory->buffer[BUFFER_IDS], i));
+    if (row)
+        qsort(row, *count, sizeof *row, compare_rows);
+    return row;
+}
+
+double subject_embedding_bytes(const struct subject *subject, size_t rows)
+{
+    const struct ektm_config *config = &subject->preset->config;
+    size_t ids, different = 0;
+    int32_t *row = table_rows(subject, rows, &ids);
+    for (size_t i = 0; i < ids; i++)
+        different += !row || i == 0 || row[i] != row[i - 1];
+    free(row);
+    size_t bags = rows * config->fields, vector = config->width * sizeof(float);
+    return (double)((different + bags) * vector + (ids + bags) * sizeof(int32_t));
+}
+
+double subject_layer_bytes(const struct subject *subject, size_t layer, size_t rows)
+{
+    const struct op *op = subject->model.ektm.layer[layer].op;
+    struct call call = ektm_call(&subject->model.ektm, &subject->activations.memory, layer, rows);
+    return op == &embedding_op ? subject_embedding_bytes(subject, rows) : op_bytes(op, &call);
+}

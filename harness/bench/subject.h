@@ -1,0 +1,35 @@
+/* A preset's model with random weights, rows to compute, and what it must predict. */
+#ifndef EKTM_HARNESS_BENCH_SUBJECT_H
+#define EKTM_HARNESS_BENCH_SUBJECT_H
+
+#include "harness/bench/ceilings.h"
+#include "harness/model/model.h"
+
+struct subject {
+    const struct ektm_preset *preset;
+    struct model model;
+    struct activations
+        activations; /* of the first plan_batch_most rows: every layer's true input */
+    float *expected; /* [plan_batch_most, T+1]: the reference's predictions        */
+    size_t rows;     /* plan_batch_most                                            */
+};
+
+bool subject_make(struct subject *subject, const struct run *run, const struct ektm_preset *preset,
+                  struct fault *fault);
+void subject_free(struct subject *subject);
+
+/* Bytes of the table's rows that the first `rows` rows of the batch read, each counted once, with
+ * their ids and what is written: what a call of the embedding finds in the caches again. */
+double subject_embedding_bytes(const struct subject *subject, size_t rows);
+
+/* Bytes that the layer touches for `rows` rows. */
+double subject_layer_bytes(const struct subject *subject, size_t layer, size_t rows);
+
+/* The largest error of the first `rows` rows of predictions in BUFFER_P, in units of what is
+ * allowed: 1e-5. Infinity for a NaN. `rows` is at most subject.rows. */
+double subject_error(const struct subject *subject, size_t rows);
+
+/* Overwrites BUFFER_P with NaN, so that what is not computed is found out. */
+void subject_forget(struct subject *subject);
+
+#endif

@@ -1,0 +1,443 @@
+/* `ektm bench` from outside: what it writes, what stops it, what it refuses; and its plan and its
+ * ceilings from inside. EKTM names the executable. */
+#include "harness/bench/ceilings.h"
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char folder[64], path[128], out_path[128], error_path[128];
+
+static void make_folder(void)
+{
+    snprintf(folder, sizeof folder, "/tmp/ektm-bench-XXXXXX");
+    cr_assert(mkdtemp(folder) != NULL);
+    snprintf(path, sizeof path, "%s/r.jsonl", folder);
+    snprintf(out_path, sizeof out_path, "%s/out", folder);
+    snprintf(error_path, sizeof error_path, "%s/err", folder);
+}
+
+static void remove_folder(void)
+{
+    char command[160];
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    cr_assert_eq(system(command), 0);
+}
+
+TestSuite(bench, .init = make_folder, .fini = remove_folder, .timeout = 200);
+
+/* ---- running it
+ * ---------------------------------------------------------------------------------- */
+
+enum { WORDS_MAX = 24 };
+
+/* Starts `ektm bench` with the words of `line`. */
+static pid_t start(const char *line)
+{
+    static char words[512];
+    char *argv[WORDS_MAX] = {getenv("EKTM"), "bench"}, *rest = words;
+    size_t count = 2;
+    cr_assert(argv[0] != NULL, "EKTM names no executable");
+    snprintf(words, sizeof words, "%s", line);
+    while ((argv[count] = strsep(&rest, " ")) && count + 1 < WORDS_MAX)
+        count++;
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(open(out_path, O_WRONLY | O_CREAT | O_TRUNC, 0666), STDOUT_FILENO);
+        dup2(open(error_path, O_WRONLY | O_CREAT | O_TRUNC, 0666), STDERR_FILENO);
+        execv(argv[0], argv);
+        _exit(127);
+    }
+    return child;
+}
+
+static int wait_for(pid_t child)
+{
+    int status;
+    waitpid(child, &status, 0);
+    return status;
+}
+
+static int exit_of(const char *line)
+{
+    int status = wait_for(start(line));
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static char *contents(const char *file)
+{
+    static char text[200000];
+    FILE *in = fopen(file, "r");
+    size_t length = in ? fread(text, 1, sizeof text - 1, in) : 0;
+    if (in)
+        fclose(in);
+    text[length] = '\0';
+    return text;
+}
+
+static json_t *records_of(void)
+{
+    struct fault fault;
+    json_t *records = results_read(path, NULL, &fault);
+    cr_assert(records != NULL, "%s", fault.text);
+    return records;
+}
+
+static size_t count_kind(const json_t *records, enum kind kind)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < json_array_size(records); i++)
+        count += record_kind(json_array_get(records, i)) == kind;
+    return count;
+}
+
+/* ---- what it writes
+ * ------------------------------------------------------------------------------ */
+
+static bool is_one_of(const char *text, const char *a, const char *b)
+{
+    return strcmp(text, a) == 0 || strcmp(text, b) == 0;
+}
+
+static void check_timed(const json_t *r)
+{
+    const char *name = record_get_text(r, "name"), *verdict = record_get_text(r, "verdict");
+    struct estimate ns = record_get_interval(r, "ns");
+    cr_assert(ns.low > 0 && ns.low <= ns.median && ns.median <= ns.high, "%s", name);
+    cr_assert(record_get_number(r, "samples") >= 1, "%s", name);
+    cr_assert(record_get_number(r, "outliers") <= record_get_number(r, "samples"), "%s", name);
+    cr_assert(record_get_number(r, "error") <= 1, "%s", name);
+    cr_assert(is_one_of(verdict, "valid", "noisy"), "%s: %s", name, verdict);
+    cr_assert_eq(strcmp(verdict, "noisy") == 0, *record_get_text(r, "reason") != '\0',
+                 "%s: %s without or with a reason", name, verdict);
+    double rate = record_get_number(r, "flops") / ns.median;
+    cr_assert(record_get_number(r, "gflops") > 0.999 * rate - 1e-9 &&
+                  record_get_number(r, "gflops") < 1.001 * rate + 1e-9,
+              "%s", name);
+}
+
+static void check_compared(const json_t *r)
+{
+    const char *name = record_get_text(r, "name");
+    struct estimate ns = record_get_interval(r, "ns"), x = record_get_interval(r, "x_reference");
+    double rows = (double)record_get_dim(r, BATCH) / ns.median * 1e9;
+    cr_assert(record_get_number(r, "rows_per_s") > 0.999 * rows &&
+                  record_get_number(r, "rows_per_s") < 1.001 * rows,
+              "%s", name);
+    cr_assert(record_get_number(r, "roofline") > 0 && record_get_number(r, "roofline") < 10, "%s",
+              name);
+    cr_assert(is_one_of(record_get_text(r, "bound"), "compute", "memory"), "%s", name);
+    cr_assert(x.low > 0 && x.low <= x.median && x.median <= x.high, "%s", name);
+    if (strcmp(record_get_text(r, "backend"), "reference") == 0 && record_get_dim(r, BATCH) == 4)
+        cr_assert(x.low < 1.001 && x.high > 0.999, "the reference is as fast as itself");
+}
+
+/* How many records of the layer and batch there are, those of the reference left out. */
+static size_t count_cell(const json_t *records, const char *layer, size_t batch)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < json_array_size(records); i++) {
+        const json_t *r = json_array_get(records, i);
+        count += record_kind(r) == KIND_KERNEL && strcmp(record_get_text(r, "layer"), layer) == 0 &&
+                 strcmp(record_get_text(r, "backend"), "reference") != 0 &&
+                 record_get_dim(r, BATCH) == batch;
+    }
+    return count;
+}
+
+static size_t count_usable(const struct op *op)
+{
+    size_t count = 0;
+    for (const struct kernel *const *k = kernels; *k; k++) {
+        char reason[128];
+        count += (*k)->op == op && strcmp((*k)->backend->name, "reference") != 0 &&
+                 kernel_usable(*k, reason, sizeof reason);
+    }
+    return count;
+}
+
+/* Every layer of the preset at every batch has every kernel that runs here. */
+static void check_complete(const json_t *records, const char *preset)
+{
+    static const size_t batches[] = {1, 64, 1024};
+    struct ektm ektm;
+    cr_assert(ektm_build(&ektm, &ektm_preset_find(preset)->config));
+    for (size_t l = 0; l < ektm.layers; l++)
+        for (size_t b = 0; b < 3; b++)
+            cr_assert_eq(count_cell(records, ektm.layer[l].name, batches[b]),
+                         count_usable(ektm.layer[l].op), "%s at %zu rows", ektm.layer[l].name,
+                         batches[b]);
+    ektm_free(&ektm);
+}
+
+static void check_output(void)
+{
+    char *text = contents(out_path);
+    cr_assert(strstr(text, "rows/s on one core") != NULL, "%s", text);
+    cr_assert(strstr(text, path) != NULL, "%s", text);
+    for (char *rest = text, *line; (line = strsep(&rest, "\n"));)
+        cr_assert_leq(strlen(line), 100, "%s", line);
+    cr_assert_str_eq(contents(error_path), "", "talk where stderr is no terminal");
+}
+
+Test(bench, a_quick_run_of_the_tiny_model_is_whole)
+{
+    char line[256];
+    snprintf(line, sizeof line, "--preset tiny --quick --out %s", path);
+    cr_assert_eq(exit_of(line), 0, "%s", contents(error_path));
+    json_t *records = records_of();
+    const json_t *machine = json_array_get(records, 0);
+    cr_assert_eq(record_kind(machine), KIND_MACHINE);
+    cr_assert_eq(count_kind(records, KIND_MACHINE), 1);
+    cr_assert_gt(count_kind(records, KIND_CEILING), 0);
+    cr_assert_gt(count_kind(records, KIND_MODEL), 3);
+    for (size_t i = 0; i < json_array_size(records); i++) {
+        const json_t *r = json_array_get(records, i);
+        cr_assert_str_eq(record_get_text(r, "run"), record_get_text(machine, "run"));
+        if (record_kind(r) == KIND_CEILING || record_kind(r) == KIND_KERNEL ||
+            record_kind(r) == KIND_MODEL)
+            check_timed(r);
+        if (record_kind(r) == KIND_KERNEL || record_kind(r) == KIND_MODEL)
+            check_compared(r);
+        if (record_kind(r) == KIND_SKIP)
+            cr_assert_str_eq(record_get_text(r, "verdict"), "skipped");
+    }
+    check_complete(records, "tiny");
+    check_output();
+    json_decref(records);
+}
+
+Test(bench, options_choose_what_is_timed)
+{
+    char line[256];
+    snprintf(line, sizeof line,
+             "--preset tiny --quick --op dense --backend compiler --batch 3,5,3 --out %s", path);
+    cr_assert_eq(exit_of(line), 0, "%s", contents(error_path));
+    json_t *records = records_of();
+    size_t seen[6] = {0};
+    for (size_t i = 0; i < json_array_size(records); i++) {
+        const json_t *r = json_array_get(records, i);
+        if (record_kind(r) != KIND_KERNEL)
+            continue;
+        size_t batch = record_get_dim(r, BATCH), in = record_get_dim(r, IN);
+        cr_assert_str_eq(record_get_text(r, "op"), "dense");
+        cr_assert_str_eq(record_get_text(r, "backend"), "compiler");
+        cr_assert(batch == 3 || batch == 5);
+        cr_assert_float_eq(record_get_number(r, "flops"),
+                           2.0 * (double)(batch * in * record_get_dim(r, OUT)), 0.5);
+        cr_assert_str_eq(record_get_text(r, "x_reference"), UNAVAILABLE);
+        seen[batch]++;
+    }
+    cr_assert(seen[3] > 0 && seen[3] == seen[5], "a batch named twice is timed once");
+    cr_assert_eq(count_kind(records, KIND_MODEL), 0, "a choice of ops is a choice of layers");
+    json_decref(records);
+}
+
+Test(bench, runs_append_and_doubt_what_is_doubtful)
+{
+    char line[256];
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    snprintf(line, sizeof line,
+             "--preset tiny --quick --backend compiler --batch 8 --threads %ld --out %s",
+             processors + 1, path);
+    cr_assert_eq(exit_of(line), 0, "%s", contents(error_path));
+    cr_assert_eq(exit_of(line), 0, "%s", contents(error_path));
+    json_t *records = records_of();
+    cr_assert_eq(count_kind(records, KIND_MACHINE), 2);
+    size_t doubted = 0;
+    for (size_t i = 0; i < json_array_size(records); i++) {
+        const json_t *r = json_array_get(records, i);
+        if (record_get_number(r, "threads") != (double)(processors + 1))
+            continue;
+        cr_assert_str_eq(record_get_text(r, "verdict"), "noisy");
+        cr_assert(strstr(record_get_text(r, "reason"), "more threads than processors"));
+        doubted++;
+    }
+    cr_assert_gt(doubted, 0);
+    json_decref(records);
+}
+
+/* ---- what stops it
+ * ------------------------------------------------------------------------------- */
+
+/* Waits until the file has some lines, then sends the signal; returns how the run ended. */
+static int interrupt(int signal_number)
+{
+    char line[256];
+    snprintf(line, sizeof line, "--preset tiny --quick --out %s", path);
+    pid_t child = start(line);
+    for (int i = 0; i < 6000 && strstr(contents(path), "\"kernel\"") == NULL; i++)
+        usleep(10000);
+    kill(child, signal_number);
+    return wait_for(child);
+}
+
+Test(bench, an_interrupted_run_prints_what_is_done_and_leaves_a_readable_file)
+{
+    static const int signals[] = {SIGINT, SIGTERM};
+    for (size_t i = 0; i < 2; i++) {
+        unlink(path);
+        int status = interrupt(signals[i]);
+        cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == signals[i], "status %x", status);
+        json_t *records = records_of();
+        cr_assert_gt(count_kind(records, KIND_KERNEL), 0);
+        cr_assert_eq(count_kind(records, KIND_MODEL), 0, "it ran on");
+        cr_assert(strstr(contents(out_path), "Layers of tiny") != NULL);
+        cr_assert(strstr(contents(out_path), path) != NULL);
+        json_decref(records);
+    }
+}
+
+Test(bench, a_killed_run_leaves_a_readable_file)
+{
+    int status = interrupt(SIGKILL);
+    cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    json_t *records = records_of();
+    cr_assert_gt(count_kind(records, KIND_KERNEL), 0);
+    json_decref(records);
+}
+
+/* ---- what it refuses
+ * ----------------------------------------------------------------------------- */
+
+static const struct {
+    const char *line;
+    int status;
+    const char *says;
+} refused[] = {
+    {"--batch 0", STATUS_CALLER, "--batch: '0'"},
+    {"--batch 16,", STATUS_CALLER, "--batch: ''"},
+    {"--preset gigantic", STATUS_CALLER, "--preset: 'gigantic'"},
+    {"--placement diagonal", STATUS_CALLER, "--placement: 'diagonal'"},
+    {"--backend abacus", STATUS_CALLER, "--backend: 'abacus'"},
+    {"--threads two", STATUS_CALLER, "--threads: 'two'"},
+    {"--quick --full", STATUS_CALLER, "--quick and --full"},
+    {"--ids zipf:x --quick", STATUS_CALLER, "--ids"},
+    {"everything", STATUS_CALLER, "'everything'"},
+    {"--model m.safetensors", STATUS_CALLER, "--model"},
+    {"--quick --out /proc/ektm/r.jsonl", STATUS_CALLER, "/proc/ektm/r.jsonl"},
+    {"--quick --out /tmp", STATUS_CALLER, "/tmp"},
+    {"--quick --out /dev/full", STATUS_MACHINE, "/dev/full"},
+};
+
+Test(bench, a_mistake_is_a_sentence_that_names_it)
+{
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        int status = exit_of(refused[i].line);
+        const char *talk = contents(error_path);
+        cr_assert_eq(status, refused[i].status, "%s: status %d: %s", refused[i].line, status, talk);
+        cr_assert(strstr(talk, refused[i].says) != NULL, "%s: %s", refused[i].line, talk);
+        cr_assert_str_eq(contents(out_path), "", "%s: data without a run", refused[i].line);
+    }
+}
+
+/* ---- the plan
+ * ------------------------------------------------------------------------------------ */
+
+static void plan_for(struct plan *plan, const struct arguments *arguments, const char *machine)
+{
+    struct topology topology;
+    struct fault fault;
+    cr_assert(topology_load(&topology, machine, &fault), "%s", fault.text);
+    cr_assert(plan_make(plan, arguments, &topology, &fault), "%s", fault.text);
+    topology_free(&topology);
+}
+
+Test(plan, placements_that_seat_threads_alike_are_one)
+{
+    struct arguments arguments = {.quick = true};
+    struct plan plan;
+    plan_for(&plan, &arguments, "pack:1 l3:1 core:4 pu:1");
+    cr_assert(plan.placements_coincide);
+    for (size_t s = 0; s < plan.seatings; s++)
+        cr_assert_eq(plan.seating[s].placement, PLACEMENT_COMPACT);
+    plan_free(&plan);
+}
+
+Test(plan, placements_that_differ_are_both_there)
+{
+    struct arguments arguments = {.quick = true};
+    struct plan plan;
+    plan_for(&plan, &arguments, "pack:2 l3:2 core:4 pu:1");
+    cr_assert(!plan.placements_coincide);
+    size_t with_two = 0, with_all = 0;
+    for (size_t s = 0; s < plan.seatings; s++) {
+        with_two += plan.seating[s].threads == 2;
+        with_all += plan.seating[s].threads == 16;
+    }
+    cr_assert_eq(with_two, 2);
+    cr_assert_eq(with_all, 1, "all processors are the same in either order");
+    cr_assert_eq(plan_widest(&plan).threads, 16);
+    plan_free(&plan);
+}
+
+Test(plan, jobs_follow_what_they_need)
+{
+    struct arguments arguments = {.quick = true, .batch = {3, {64, 1, 7}}};
+    struct plan plan;
+    double shares = 0;
+    bool subject = false, layer = false, composed = false;
+    plan_for(&plan, &arguments, "pack:1 l3:1 core:2 pu:1");
+    cr_assert(plan.batch[0] == 1 && plan.batch[1] == 7 && plan.batch[2] == 64);
+    for (size_t j = 0; j < plan.jobs; j++) {
+        const struct job *job = &plan.job[j];
+        shares += job->share;
+        subject = subject || job->kind == JOB_SUBJECT;
+        layer = layer || job->kind == JOB_LAYER;
+        composed = composed || job->kind == JOB_COMPOSE;
+        cr_assert(job->kind != JOB_LAYER || subject);
+        cr_assert(job->kind != JOB_KERNELS || layer);
+        cr_assert((job->kind != JOB_MODELS && job->kind != JOB_SCALING) || composed);
+    }
+    cr_assert(subject && layer && composed);
+    cr_assert_float_eq(shares, plan.shares, 1e-9);
+    plan_free(&plan);
+}
+
+/* ---- ceilings
+ * ------------------------------------------------------------------------------------ */
+
+Test(ceilings, threads_share_what_there_is)
+{
+    struct ceilings c = {.threads = 8};
+    c.one.fma[ISA_AVX2] = 100;
+    c.most.fma[ISA_AVX2] = 90;
+    c.one.stream[LEVEL_MEMORY] = 40;
+    c.most.stream[LEVEL_MEMORY] = 20; /* of each of 8: 160 together */
+    cr_assert_float_eq(ceilings_at(&c, 1).fma[ISA_AVX2], 100, 1e-9);
+    cr_assert_float_eq(ceilings_at(&c, 8).fma[ISA_AVX2], 90, 1e-9);
+    cr_assert_float_eq(ceilings_at(&c, 2).stream[LEVEL_MEMORY], 40, 1e-9);
+    cr_assert_float_eq(ceilings_at(&c, 5).stream[LEVEL_MEMORY], 32, 1e-9);
+}
+
+Test(ceilings, the_longer_time_bounds_a_layer)
+{
+    struct ceilings c = {.row_sizes = 0};
+    c.one.fma[ISA_AVX2] = 10;
+    c.one.stream[LEVEL_L2] = 4;
+    struct call call = {.dims.extent = {[BATCH] = 1, [IN] = 100, [OUT] = 50}};
+    for (size_t i = 0; i < OPERANDS_MAX; i++)
+        call.tensor[i].dtype = DTYPE_F32;
+    const struct op *dense = op_find("dense");
+    /* 10000 flop take 1000 ns; 4 * (100 + 5000 + 50 + 50) bytes take 5200 ns. */
+    struct bound bound = bound_of(&c, &c.one, dense, &call, ISA_AVX2, LEVEL_L2);
+    cr_assert_float_eq(bound.compute, 1000, 1e-9);
+    cr_assert_float_eq(bound.memory, 5200, 1e-9);
+    cr_assert_float_eq(bound.least, 5200, 1e-9);
+    cr_assert_str_eq(bound.ceiling, "stream L2");
+    call.dims.extent[BATCH] = 100; /* 100000 ns against 80000 bytes, 20000 ns */
+    bound = bound_of(&c, &c.one, dense, &call, ISA_AVX2, LEVEL_L2);
+    cr_assert_str_eq(bound.ceiling, "fma avx2");
+    bound = bound_of(&c, &c.one, dense, &call, ISA_AVX2, LEVEL_L3);
+    cr_assert_str_eq(bound.ceiling, UNAVAILABLE);
+    json_t *record = record_new(KIND_KERNEL, "r");
+    bound_describe(record, &bound, 1000);
+    cr_assert_str_eq(record_get_text(record, "roofline"), UNAVAILABLE);
+    cr_assert_str_eq(record_get_text(record, "bound"), UNAVAILABLE);
+    json_decref(record);
+}
