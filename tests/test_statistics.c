@@ -157,31 +157,38 @@ static void wait_for(void *argument)
         ;
 }
 
+/* Whether 2 us of waiting was timed in bunches and 3 ms one by one, and the slow one sat out. */
+static bool times_both(const struct sampling *sampling)
+{
+    uint64_t quick = 2000, slow = 3000000;
+    struct competitor c[] = {{.run = wait_for, .argument = &quick},
+                             {.run = wait_for, .argument = &slow}};
+    struct fault fault;
+    cr_assert(sample_interleaved(sampling, c, 2, &fault));
+    cr_assert_eq(c[1].calls, 1);
+    cr_assert_geq(c[1].count, 5, "%zu samples", c[1].count);
+    double fast_ns = median_of(c[0].ns, c[0].count), slow_ns = median_of(c[1].ns, c[1].count);
+    cr_assert(fast_ns >= 2000 && slow_ns >= 3e6, "2 us and 3 ms of waiting took %.0f and %.0f ns",
+              fast_ns, slow_ns);
+    bool fine = c[0].calls >= 10 && c[1].count < c[0].count && fast_ns < 20000;
+    size_t before = c[0].count;
+    cr_assert(sample_interleaved(sampling, c, 1, &fault));
+    cr_assert_gt(c[0].count, before, "more samples join those there are");
+    competitor_free(&c[0]);
+    competitor_free(&c[1]);
+    return fine;
+}
+
+/* A busy machine may stretch any one attempt. */
 Test(sampling, times_what_it_runs_and_lets_the_slow_sit_out)
 {
     struct clock_quality clock = clock_measure();
     struct sampling sampling = {
         .clock = &clock, .budget = 60e6, .sample = 50e3, .least = 5, .most = 100};
-    uint64_t quick = 2000, slow = 3000000;
-    struct competitor c[] = {{.run = wait_for, .argument = &quick},
-                             {.run = wait_for, .argument = &slow}};
-    struct fault fault;
-    cr_assert(sample_interleaved(&sampling, c, 2, &fault));
-    cr_assert_geq(c[0].calls, 10, "%zu calls of 2 us do not fill 50 us", c[0].calls);
-    cr_assert_eq(c[1].calls, 1);
-    cr_assert(c[1].count >= 5 && c[1].count < c[0].count,
-              "%zu samples of the slow one, %zu of the "
-              "quick one",
-              c[1].count, c[0].count);
-    double fast_ns = median_of(c[0].ns, c[0].count), slow_ns = median_of(c[1].ns, c[1].count);
-    cr_assert(fast_ns >= 2000 && slow_ns >= 3e6, "2 us and 3 ms of waiting took %.0f and %.0f ns",
-              fast_ns, slow_ns);
-    cr_assert_lt(fast_ns, slow_ns);
-    size_t before = c[0].count;
-    cr_assert(sample_interleaved(&sampling, c, 1, &fault));
-    cr_assert_gt(c[0].count, before, "more samples join those there are");
-    competitor_free(&c[0]);
-    competitor_free(&c[1]);
+    bool fine = false;
+    for (int attempt = 0; attempt < 20 && !fine; attempt++)
+        fine = times_both(&sampling);
+    cr_assert(fine, "in none of 20 attempts");
 }
 
 static char order[4096];

@@ -144,7 +144,8 @@ bool compose(struct composed *composed, const struct model *model, const struct 
 
 void composed_free(struct composed *composed)
 {
-    for (size_t l = 0; composed->prepared && l < composed->model->ektm.layers; l++) {
+    bool both = composed->kernel && composed->prepared;
+    for (size_t l = 0; both && l < composed->model->ektm.layers; l++) {
         struct call call = {.prepared = composed->prepared[l]};
         if (composed->kernel[l])
             kernel_release(composed->kernel[l], &call);

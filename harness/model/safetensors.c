@@ -15,9 +15,9 @@
 
 _Static_assert(__BYTE_ORDER == __LITTLE_ENDIAN, "numbers are read as they lie in the file");
 
-enum { LENGTH_BYTES = 8, HEADER_MAX = 100000000, NAME_MAX_BYTES = 200, CHUNK = 1 << 16 };
+enum { LENGTH_BYTES = 8, HEADER_MAX = 100000000, NAME_MAX_BYTES = 200 };
 
-/* Elements that one read may bring in at most: the kernel moves no more than 2^31 bytes at once. */
+/* Linux moves less than 2^31 bytes in one call. */
 enum { READ_MAX = 1 << 30 };
 
 static bool read_bytes(const struct safetensors *file, void *to, size_t bytes, uint64_t at,
@@ -313,20 +313,20 @@ void safetensor_shape(const struct safetensor *tensor, char *text, size_t size)
         snprintf(text, size, "[]");
 }
 
+/* The numbers are read into the second half of their place and widened from its front: each is
+ * taken before the one that is written over it. */
 static bool read_bf16(const struct safetensors *file, const struct safetensor *tensor, float *to,
                       struct fault *fault)
 {
-    uint16_t some[CHUNK];
-    for (size_t done = 0; done < tensor->elements;) {
-        size_t count = tensor->elements - done < CHUNK ? tensor->elements - done : CHUNK;
-        if (!read_bytes(file, some, count * sizeof *some, tensor->begin + done * sizeof *some,
-                        fault))
-            return false;
-        for (size_t i = 0; i < count; i++) {
-            uint32_t bits = (uint32_t)some[i] << 16;
-            memcpy(&to[done + i], &bits, sizeof bits);
-        }
-        done += count;
+    size_t bytes = tensor->elements * sizeof(uint16_t);
+    const char *halves = (char *)to + bytes;
+    if (!read_bytes(file, (char *)to + bytes, bytes, tensor->begin, fault))
+        return false;
+    for (size_t i = 0; i < tensor->elements; i++) {
+        uint16_t half;
+        memcpy(&half, halves + i * sizeof half, sizeof half);
+        uint32_t whole = (uint32_t)half << 16;
+        memcpy(&to[i], &whole, sizeof whole);
     }
     return true;
 }

@@ -21,11 +21,12 @@ static size_t elements(const struct safetensor_source *t)
 
 static json_t *describe(const struct safetensor_source *t, size_t begin)
 {
+    size_t end = begin + elements(t) * sizeof *t->data;
     json_t *shape = json_array();
     for (size_t i = 0; i < t->axes; i++)
         json_array_append_new(shape, json_integer((json_int_t)t->shape[i]));
     return json_pack("{s:s, s:o, s:[I,I]}", "dtype", "F32", "shape", shape, "data_offsets",
-                     (json_int_t)begin, (json_int_t)(begin + elements(t) * sizeof *t->data));
+                     (json_int_t)begin, (json_int_t)end);
 }
 
 /* The header's text, padded with spaces to a multiple of 8 bytes. NULL: out of memory. */

@@ -37,6 +37,7 @@ static bool matrix(const struct safetensors *file, const char *name, size_t *row
                    struct fault *fault)
 {
     const struct safetensor *t = safetensors_find(file, name);
+    *rows = *columns = 0;
     if (!t)
         return fault_caller(fault, "%s: tensor '%s' is missing", file->path, name);
     if (t->axes != 2 || t->shape[0] == 0 || t->shape[1] == 0) {
@@ -192,7 +193,7 @@ static bool check_known(const struct ektm *ektm, const struct safetensors *file,
 static bool check_all_known(const struct ektm *ektm, const struct safetensors *file,
                             struct fault *fault)
 {
-    const char **name = malloc(ektm->weights * sizeof *name);
+    const char **name = calloc(ektm->weights + 1, sizeof *name);
     if (!name)
         return fault_memory(fault, "the names of the weights");
     for (size_t w = 0; w < ektm->weights; w++)
