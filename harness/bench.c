@@ -88,7 +88,7 @@ static void name_job(const struct bench *bench, const struct job *job, char *nam
                             : "";
     switch (job->kind) {
     case JOB_CEILINGS:
-        snprintf(name, size, "ceilings, %zu threads", job->seating.threads);
+        snprintf(name, size, "ceilings, threads: %zu", job->seating.threads);
         break;
     case JOB_SUBJECT:
         snprintf(name, size, "%s: weights, rows, reference", preset);
@@ -106,7 +106,7 @@ static void name_job(const struct bench *bench, const struct job *job, char *nam
         snprintf(name, size, "%s: model, %zu rows", preset, job->batch);
         break;
     case JOB_SCALING:
-        snprintf(name, size, "%s: model, %zu threads %s", preset, job->seating.threads,
+        snprintf(name, size, "%s: model, threads: %zu %s", preset, job->seating.threads,
                  placement_name(job->seating.placement));
         break;
     }

@@ -98,8 +98,8 @@ static bool enter(struct contest *contest, struct trial_layer *trial, struct run
     entry->error = oracle_error(&trial->oracle, &entry->call, worst, sizeof worst);
     if (!(entry->error <= 1)) {
         kernel_release(kernel, &entry->call);
-        return run_invalid(run, kernel, trial->layer, &entry->call.dims, entry->error, worst,
-                           fault);
+        return run_invalid(run, kernel, trial->subject->preset->name, trial->layer->name,
+                           &entry->call.dims, entry->error, worst, fault);
     }
     contest->competitor[contest->count++] =
         (struct competitor){.run = run_entry, .argument = entry};

@@ -26,9 +26,10 @@ bool run_seat(struct run *run, struct seating seating, struct fault *fault);
 struct sampling run_sampling(const struct run *run, const struct job *job);
 
 /* Writes that the kernel's result was wrong by `error` bounds, at `worst`, and counts it. `layer`
- * may be NULL. No time of it is published. */
-bool run_invalid(struct run *run, const struct kernel *kernel, const struct ektm_layer *layer,
-                 const struct dims *dims, double error, const char *worst, struct fault *fault);
+ * may be NULL, and `preset` with it. No time of it is published. */
+bool run_invalid(struct run *run, const struct kernel *kernel, const char *preset,
+                 const char *layer, const struct dims *dims, double error, const char *worst,
+                 struct fault *fault);
 
 /* What one record says of how fast: the work of one call, and its samples. */
 struct timing {
