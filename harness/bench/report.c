@@ -436,7 +436,7 @@ static void print_answer(const struct run *run, const char *preset)
 
 void report_end(const struct run *run)
 {
-    size_t noisy = 0, i;
+    size_t noisy = 0, busy = 0, i;
     json_t *r;
     json_array_foreach(run->journal.records, i, r) { noisy += is_noisy(r); }
     printf("\n");
@@ -444,6 +444,10 @@ void report_end(const struct run *run)
     print_invalid(run->journal.records);
     for (size_t p = 0; p < run->plan.presets; p++)
         print_answer(run, run->plan.preset[p]->name);
+    if (busy > json_array_size(run->journal.records) / 10)
+        printf("Other work kept the processors busy during %zu records: on an idle machine "
+               "figures differ.\n",
+               busy);
     printf("%zu records, %zu of them noisy, in %s\n", json_array_size(run->journal.records), noisy,
            run->journal.results.path);
     fflush(stdout);

@@ -72,7 +72,7 @@ static void find_doubts(const struct run *run, const struct timing *timing,
     }
     double had = timing->competitor->processor / timing->competitor->wall / threads;
     if (had < BUSY_SHARE && !team_oversubscribed(run->team)) {
-        snprintf(text, sizeof text, "its threads had a processor %.0f %% of the time", 100 * had);
+        snprintf(text, sizeof text, BUSY_REASON " %.0f %% of the time", 100 * had);
         doubt(reason, size, text);
     }
     if (timing->competitor->count < run->plan.sampling.least) {

@@ -38,6 +38,9 @@ struct timing {
     double flops, bytes;
 };
 
+/* Begins the reason of a record during which other work had the processors. */
+#define BUSY_REASON "its threads had a processor"
+
 /* Sets the columns that every timed kind has, those of `timing` among them, and the verdict.
  * `error` is in units of what is allowed. */
 void run_describe(const struct run *run, json_t *record, const struct timing *timing, double error);
