@@ -48,8 +48,7 @@ static void drop_subject(struct bench *bench)
     bench->has_models = bench->has_subject = false;
 }
 
-/* ---- jobs
- * ---------------------------------------------------------------------------------------- */
+/* ---- jobs ------------------------------------------------------------------------------------ */
 
 static bool run_job(struct bench *bench, const struct job *job, struct fault *fault)
 {
@@ -145,8 +144,7 @@ static bool run_jobs(struct bench *bench, struct fault *fault)
     return true;
 }
 
-/* ---- the command
- * --------------------------------------------------------------------------------- */
+/* ---- the command ----------------------------------------------------------------------------- */
 
 static bool begin(struct bench *bench, const struct arguments *arguments, struct fault *fault)
 {

@@ -12,8 +12,7 @@ static double normal(struct random *random)
     return sqrt(-2 * log1p(-u)) * cos(2 * 3.14159265358979323846 * v);
 }
 
-/* ---- medians and outliers
- * ------------------------------------------------------------------------ */
+/* ---- medians and outliers -------------------------------------------------------------------- */
 
 Test(median, of_odd_even_one_and_none)
 {
@@ -46,8 +45,7 @@ Test(outliers, fences_stand_at_one_and_a_half_ranges)
     cr_assert_eq(outliers_of(beyond, 9), 1);
 }
 
-/* ---- intervals
- * ----------------------------------------------------------------------------------- */
+/* ---- intervals ------------------------------------------------------------------------------- */
 
 /* The share of `trials` in which the interval holds the true median. */
 static double coverage(size_t samples, bool skewed)
@@ -139,8 +137,7 @@ Test(interval, of_one_sample_is_the_sample_and_of_two_their_range)
     cr_assert(isnan(ratio_estimate(none, 0, one, 1, 1).median));
 }
 
-/* ---- clock and sampling
- * -------------------------------------------------------------------------- */
+/* ---- clock and sampling ---------------------------------------------------------------------- */
 
 Test(clock, tells_its_overhead_and_resolution)
 {

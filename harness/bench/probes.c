@@ -54,8 +54,7 @@ static void run_probe(void *argument)
     team_run(probe->team, work, probe);
 }
 
-/* ---- calls
- * --------------------------------------------------------------------------------------- */
+/* ---- calls ----------------------------------------------------------------------------------- */
 
 /* What is probed: an op, and for the ops of memory the level and, for `gather`, the row. */
 struct question {
@@ -130,8 +129,7 @@ static void question_label(const struct question *question, enum isa isa, char *
         snprintf(label, size, "gather %zu B %s", question->row_bytes, level_name(question->level));
 }
 
-/* ---- records
- * ------------------------------------------------------------------------------------- */
+/* ---- records --------------------------------------------------------------------------------- */
 
 static double *rate_of(struct rates *rates, const struct question *question, enum isa isa)
 {
@@ -175,8 +173,7 @@ static bool record_probe(struct run *run, struct rates *rates, const struct ques
     return journal_add(&run->journal, record, fault);
 }
 
-/* ---- asking
- * -------------------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 struct contest {
     size_t count;

@@ -56,8 +56,7 @@ static void print_who(const json_t *record)
         printf(" %s", text(record, "isa"));
 }
 
-/* ---- the machine and its ceilings
- * ---------------------------------------------------------------- */
+/* ---- the machine and its ceilings ------------------------------------------------------------ */
 
 void report_machine(const struct run *run)
 {
@@ -125,8 +124,7 @@ void report_ceilings(const struct run *run)
     fflush(stdout);
 }
 
-/* ---- side by side
- * -------------------------------------------------------------------------------- */
+/* ---- side by side ---------------------------------------------------------------------------- */
 
 enum { COLUMNS_MAX = 64, COLUMNS_SHOWN = 4 };
 
@@ -280,8 +278,7 @@ static void print_side_by_side(const struct run *run, enum kind kind, const char
     }
 }
 
-/* ---- threads
- * ------------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 static bool is_scaling(const json_t *r, const char *preset)
 {
@@ -344,8 +341,7 @@ void report_preset(const struct run *run, const struct ektm_preset *preset)
     fflush(stdout);
 }
 
-/* ---- the end
- * ------------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static bool is_skip(const json_t *r, const char *verdict)
 {

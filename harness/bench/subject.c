@@ -73,8 +73,7 @@ double subject_error(const struct subject *subject, size_t rows)
     return largest / PREDICTION_BOUND;
 }
 
-/* ---- bytes
- * --------------------------------------------------------------------------------------- */
+/* ---- bytes ----------------------------------------------------------------------------------- */
 
 static int compare_rows(const void *a, const void *b)
 {
