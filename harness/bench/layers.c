@@ -115,7 +115,7 @@ static bool enter(struct contest *contest, struct trial_layer *trial, struct run
                            &entry->call.dims, entry->error, worst, fault);
     }
     if (gathers(trial))
-        entry->turn.rows_all = trial->subject->rows;
+        entry->turn.rows_all = trial->subject->activations.rows_max;
     contest->competitor[contest->count++] =
         (struct competitor){.run = run_entry, .argument = entry};
     return true;
@@ -194,7 +194,7 @@ static bool record_entry(const struct trial_layer *trial, struct run *run,
     const struct op *op = entry->kernel->op;
     const struct competitor *competitor = &contest->competitor[i];
     size_t rows = entry->call.dims.extent[BATCH];
-    size_t all = gathers(trial) ? trial->subject->rows : rows; /* that calls go round */
+    size_t all = gathers(trial) ? trial->subject->activations.rows_max : rows;
     double share = (double)rows / (double)all;
     struct call whole = call_of(trial, all);
     struct rates rates = ceilings_at(ceilings, 1);

@@ -140,7 +140,7 @@ static enum level level_of_pass(const struct subject *s, const struct run *run,
                                 const struct rates *rates, size_t rows)
 {
     const struct ektm *ektm = &s->model.ektm;
-    double bytes = subject_embedding_bytes(s, s->rows);
+    double bytes = subject_embedding_bytes(s, s->activations.rows_max);
     for (size_t w = ektm->config.fields; w < ektm->weights; w++) {
         const struct ektm_weight *weight = &ektm->weight[w];
         bytes += (double)(weight->rows * (weight->columns ? weight->columns : 1) * sizeof(float));
