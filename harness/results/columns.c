@@ -87,7 +87,8 @@ const struct column record_columns[] = {
     {"level", TYPE_TEXT, "", 0, CEILING, "`L1`, `L2`, `L3` or `memory`: what holds the operands"},
     {"working_set", TYPE_COUNT, "byte", 0, CEILING, "operands of one thread"},
     {"cache", TYPE_TEXT, "", TIMED, 0,
-     "`warm`: the same operands in every call, in the nearest cache that holds them"},
+     "`warm`: the same operands in every call, in the nearest cache that holds them; an embedding "
+     "takes other ids in each"},
     {"pages", TYPE_TEXT, "", MACHINE | TIMED, 0, "pages of large blocks: `thp` (huge), `4k`, ..."},
 
     /* how fast */
