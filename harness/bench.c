@@ -48,8 +48,7 @@ static void drop_subject(struct bench *bench)
     bench->has_models = bench->has_subject = false;
 }
 
-/* ---- jobs
- * ---------------------------------------------------------------------------------------- */
+/* ---- jobs ------------------------------------------------------------------------------------ */
 
 static bool run_job(struct bench *bench, const struct job *job, struct fault *fault)
 {
@@ -88,7 +87,7 @@ static void name_job(const struct bench *bench, const struct job *job, char *nam
                             : "";
     switch (job->kind) {
     case JOB_CEILINGS:
-        snprintf(name, size, "ceilings, %zu threads", job->seating.threads);
+        snprintf(name, size, "ceilings, threads: %zu", job->seating.threads);
         break;
     case JOB_SUBJECT:
         snprintf(name, size, "%s: weights, rows, reference", preset);
@@ -106,7 +105,7 @@ static void name_job(const struct bench *bench, const struct job *job, char *nam
         snprintf(name, size, "%s: model, %zu rows", preset, job->batch);
         break;
     case JOB_SCALING:
-        snprintf(name, size, "%s: model, %zu threads %s", preset, job->seating.threads,
+        snprintf(name, size, "%s: model, threads: %zu %s", preset, job->seating.threads,
                  placement_name(job->seating.placement));
         break;
     }
@@ -145,8 +144,7 @@ static bool run_jobs(struct bench *bench, struct fault *fault)
     return true;
 }
 
-/* ---- the command
- * --------------------------------------------------------------------------------- */
+/* ---- the command ----------------------------------------------------------------------------- */
 
 static bool begin(struct bench *bench, const struct arguments *arguments, struct fault *fault)
 {

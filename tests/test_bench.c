@@ -31,8 +31,7 @@ static void remove_folder(void)
 
 TestSuite(bench, .init = make_folder, .fini = remove_folder, .timeout = 200);
 
-/* ---- running it
- * ---------------------------------------------------------------------------------- */
+/* ---- running it ------------------------------------------------------------------------------ */
 
 enum { WORDS_MAX = 24 };
 
@@ -96,8 +95,7 @@ static size_t count_kind(const json_t *records, enum kind kind)
     return count;
 }
 
-/* ---- what it writes
- * ------------------------------------------------------------------------------ */
+/* ---- what it writes -------------------------------------------------------------------------- */
 
 static bool is_one_of(const char *text, const char *a, const char *b)
 {
@@ -262,8 +260,7 @@ Test(bench, runs_append_and_doubt_what_is_doubtful)
     json_decref(records);
 }
 
-/* ---- what stops it
- * ------------------------------------------------------------------------------- */
+/* ---- what stops it --------------------------------------------------------------------------- */
 
 /* Waits until the file has some lines, then sends the signal; returns how the run ended. */
 static int interrupt(int signal_number)
@@ -302,8 +299,7 @@ Test(bench, a_killed_run_leaves_a_readable_file)
     json_decref(records);
 }
 
-/* ---- what it refuses
- * ----------------------------------------------------------------------------- */
+/* ---- what it refuses ------------------------------------------------------------------------- */
 
 static const struct {
     const char *line;
@@ -336,8 +332,7 @@ Test(bench, a_mistake_is_a_sentence_that_names_it)
     }
 }
 
-/* ---- the plan
- * ------------------------------------------------------------------------------------ */
+/* ---- the plan -------------------------------------------------------------------------------- */
 
 static void plan_for(struct plan *plan, const struct arguments *arguments, const char *machine)
 {
@@ -399,8 +394,7 @@ Test(plan, jobs_follow_what_they_need)
     plan_free(&plan);
 }
 
-/* ---- ceilings
- * ------------------------------------------------------------------------------------ */
+/* ---- ceilings -------------------------------------------------------------------------------- */
 
 Test(ceilings, threads_share_what_there_is)
 {

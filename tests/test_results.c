@@ -266,8 +266,7 @@ Test(results, what_cannot_be_opened_is_a_sentence)
     results_close(&results);
 }
 
-/* ---- the schema page
- * ----------------------------------------------------------------------------- */
+/* ---- the schema page ------------------------------------------------------------------------- */
 
 static void print_kinds(FILE *out, unsigned kinds)
 {

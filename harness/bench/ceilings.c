@@ -96,6 +96,13 @@ struct bound bound_of(const struct ceilings *ceilings, const struct rates *rates
     return bound;
 }
 
+void bound_scale(struct bound *bound, double share)
+{
+    bound->compute *= share;
+    bound->memory *= share;
+    bound->least *= share;
+}
+
 void bound_describe(json_t *record, const struct bound *bound, double ns)
 {
     bool known = !isnan(bound->compute) && !isnan(bound->memory);

@@ -52,6 +52,9 @@ struct bound {
 struct bound bound_of(const struct ceilings *ceilings, const struct rates *rates,
                       const struct op *op, const struct call *call, enum isa isa, enum level level);
 
+/* The bound of that share of the work. */
+void bound_scale(struct bound *bound, double share);
+
 /* Sets roofline, bound and ceiling; `ns` is the time that was measured. */
 void bound_describe(json_t *record, const struct bound *bound, double ns);
 

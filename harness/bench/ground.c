@@ -32,7 +32,7 @@ static size_t pages(size_t bytes) { return (bytes + PAGE - 1) / PAGE * PAGE; }
 
 static size_t ids_bytes(const struct ground *ground)
 {
-    size_t rows = ground->slice / ROW_BYTES_LEAST;
+    size_t rows = ground->slice / 64;
     return pages((rows > IDS_LEAST ? rows : IDS_LEAST) * sizeof(int32_t));
 }
 

@@ -13,14 +13,14 @@ struct ground {
     size_t block_bytes;
 };
 
-enum { ROW_BYTES_LEAST = 32, IDS_LEAST = 4096, OUTPUT_BYTES = 16384 };
+enum { IDS_LEAST = 4096, OUTPUT_BYTES = 16384 };
 
 /* For the team's threads. The data are numbers from -1/2 to 1/2. */
 bool ground_make(struct ground *ground, const struct run *run, struct fault *fault);
 void ground_free(struct ground *ground);
 
-/* A member's slice; room for the ids of all its rows of ROW_BYTES_LEAST, IDS_LEAST at least; and
- * OUTPUT_BYTES for what it computes. */
+/* A member's slice; room for an id for each 64 bytes of it, IDS_LEAST at least; and OUTPUT_BYTES
+ * for what it computes. */
 float *ground_data(const struct ground *ground, size_t member);
 int32_t *ground_ids(const struct ground *ground, size_t member);
 float *ground_output(const struct ground *ground, size_t member);

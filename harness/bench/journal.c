@@ -11,8 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* ---- the machine
- * --------------------------------------------------------------------------------- */
+/* ---- the machine ----------------------------------------------------------------------------- */
 
 static void add_topology(json_t *record, const struct topology *t)
 {
@@ -96,8 +95,7 @@ static json_t *machine_record(const struct journal *journal, const char *name,
     return record;
 }
 
-/* ---- the journal
- * --------------------------------------------------------------------------------- */
+/* ---- the journal ----------------------------------------------------------------------------- */
 
 bool journal_open(struct journal *journal, const char *out, const struct topology *topology,
                   const struct plan *plan, uint64_t seed, struct fault *fault)

@@ -1,6 +1,7 @@
 #include "harness/bench/layers.h"
 
 #include "harness/machine/memory.h"
+#include "reference/operands.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -8,8 +9,7 @@
 
 enum { KERNELS_MAX = 64 };
 
-/* ---- the layer
- * ----------------------------------------------------------------------------------- */
+/* ---- the layer ------------------------------------------------------------------------------- */
 
 static size_t output_of(const struct op *op)
 {
@@ -56,8 +56,7 @@ void trial_layer_free(struct trial_layer *trial)
     trial->output = NULL;
 }
 
-/* ---- competitors
- * --------------------------------------------------------------------------------- */
+/* ---- competitors ----------------------------------------------------------------------------- */
 
 struct contest {
     size_t count;
@@ -70,10 +69,24 @@ static bool is_reference(const struct kernel *kernel)
     return strcmp(kernel->backend->name, "reference") == 0;
 }
 
+static bool gathers(const struct trial_layer *trial)
+{
+    return trial->layer->op == op_find("embedding");
+}
+
 static void run_entry(void *argument)
 {
-    const struct entry *entry = argument;
+    struct entry *entry = argument;
+    struct turn *turn = &entry->turn;
     entry->kernel->run(&entry->call);
+    if (!turn->rows_all)
+        return;
+    size_t rows = entry->call.dims.extent[BATCH];
+    size_t next = turn->row + 2 * rows <= turn->rows_all ? turn->row + rows : 0;
+    struct tensor *bags = &entry->call.tensor[EMBEDDING_BAGS];
+    bags->data =
+        (int32_t *)bags->data + ((ptrdiff_t)next - (ptrdiff_t)turn->row) * (ptrdiff_t)bags->ld;
+    turn->row = next;
 }
 
 static bool prepare(struct entry *entry, struct fault *fault)
@@ -98,9 +111,11 @@ static bool enter(struct contest *contest, struct trial_layer *trial, struct run
     entry->error = oracle_error(&trial->oracle, &entry->call, worst, sizeof worst);
     if (!(entry->error <= 1)) {
         kernel_release(kernel, &entry->call);
-        return run_invalid(run, kernel, trial->layer, &entry->call.dims, entry->error, worst,
-                           fault);
+        return run_invalid(run, kernel, trial->subject->preset->name, trial->layer->name,
+                           &entry->call.dims, entry->error, worst, fault);
     }
+    if (gathers(trial))
+        entry->turn.rows_all = trial->subject->activations.rows_max;
     contest->competitor[contest->count++] =
         (struct competitor){.run = run_entry, .argument = entry};
     return true;
@@ -143,8 +158,7 @@ static void contest_free(struct contest *contest)
     }
 }
 
-/* ---- records
- * ------------------------------------------------------------------------------------- */
+/* ---- records --------------------------------------------------------------------------------- */
 
 static const struct competitor *baseline_of(const struct contest *contest,
                                             const struct kernel *kernel)
@@ -182,13 +196,16 @@ static bool record_entry(const struct trial_layer *trial, struct run *run,
     const struct op *op = entry->kernel->op;
     const struct competitor *competitor = &contest->competitor[i];
     size_t rows = entry->call.dims.extent[BATCH];
+    size_t all = gathers(trial) ? trial->subject->activations.rows_max : rows;
+    double share = (double)rows / (double)all;
+    struct call whole = call_of(trial, all);
     struct rates rates = ceilings_at(ceilings, 1);
     enum level level =
-        level_of(&run->topology, &rates, subject_layer_bytes(trial->subject, trial->index, rows));
-    struct bound bound =
-        bound_of(ceilings, &rates, op, &entry->call, kernel_isa(entry->kernel), level);
-    struct timing timing = {competitor, run->seating, op->flops(&entry->call),
-                            op_bytes(op, &entry->call)};
+        level_of(&run->topology, &rates, subject_layer_bytes(trial->subject, trial->index, all));
+    struct bound bound = bound_of(ceilings, &rates, op, &whole, kernel_isa(entry->kernel), level);
+    bound_scale(&bound, share);
+    struct timing timing = {competitor, run->seating, op->flops(&whole) * share,
+                            op_bytes(op, &whole) * share};
     json_t *record = record_new(KIND_KERNEL, run->journal.run);
     describe_entry(record, trial, run, entry);
     run_describe(run, record, &timing, entry->error);

@@ -5,10 +5,17 @@
 #include "harness/bench/subject.h"
 #include "harness/verify/oracle.h"
 
+/* An embedding takes the ids of other rows in each call, as a server does: the next `rows` of
+ * `rows_all`, then those from the first on again. All other layers find their inputs in place. */
+struct turn {
+    size_t row, rows_all; /* rows_all == 0: always the first rows */
+};
+
 /* One kernel's call of the layer. */
 struct entry {
     const struct kernel *kernel;
     struct call call;
+    struct turn turn;
     double prepare_ns; /* NAN: it needs no preparation          */
     double error;      /* in units of what is allowed, at most 1 */
 };

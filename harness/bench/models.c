@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- contenders
- * ---------------------------------------------------------------------------------- */
+/* ---- contenders ------------------------------------------------------------------------------ */
 
 static bool is_reference(const struct contender *c)
 {
@@ -63,16 +62,21 @@ void models_free(struct models *models)
     models->count = 0;
 }
 
+/* A pass, and then new ids for the next one: a server meets other rows each time. */
 static void run_contender(void *argument)
 {
     struct contender *c = argument;
     team_run(c->team, composed_forward, &c->composed);
+    c->row = c->row + 2 * c->rows <= c->rows_all ? c->row + c->rows : 0;
+    composed_turn(&c->composed, c->row);
 }
 
 static bool bind(struct models *models, struct run *run, struct contender *c, size_t rows,
                  struct fault *fault)
 {
     c->rows = rows;
+    c->row = 0;
+    c->rows_all = models->subject->activations.rows_max;
     c->team = run->team;
     return composed_bind(&c->composed, &models->subject->activations, rows, team_members(run->team),
                          fault);
@@ -122,8 +126,7 @@ static bool check(struct models *models, struct run *run, struct contender *c, s
     return drop(models, run, c, reason, fault);
 }
 
-/* ---- records
- * ------------------------------------------------------------------------------------- */
+/* ---- records --------------------------------------------------------------------------------- */
 
 /* Work of a forward pass and what bounds it. */
 struct pass {
@@ -137,7 +140,7 @@ static enum level level_of_pass(const struct subject *s, const struct run *run,
                                 const struct rates *rates, size_t rows)
 {
     const struct ektm *ektm = &s->model.ektm;
-    double bytes = subject_embedding_bytes(s, rows);
+    double bytes = subject_embedding_bytes(s, s->activations.rows_max);
     for (size_t w = ektm->config.fields; w < ektm->weights; w++) {
         const struct ektm_weight *weight = &ektm->weight[w];
         bytes += (double)(weight->rows * (weight->columns ? weight->columns : 1) * sizeof(float));
@@ -211,8 +214,7 @@ static json_t *record_of(const struct models *models, struct run *run,
     return record;
 }
 
-/* ---- side by side on one thread
- * ------------------------------------------------------------------ */
+/* ---- side by side on one thread -------------------------------------------------------------- */
 
 /* Who takes part in one comparison. */
 struct contest {
@@ -289,8 +291,7 @@ bool models_run(struct models *models, struct run *run, const struct ceilings *c
     return fine;
 }
 
-/* ---- many threads
- * -------------------------------------------------------------------------------- */
+/* ---- many threads ---------------------------------------------------------------------------- */
 
 static struct contender *fastest(struct models *models)
 {

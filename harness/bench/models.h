@@ -15,6 +15,8 @@ struct contender {
     bool invalid; /* a prediction was wrong: it is not timed any more */
     double speed; /* rows a second of one thread at the last batch; 0: not measured */
     size_t rows;
+    size_t row; /* whose ids the next pass takes first, and what they go round at */
+    size_t rows_all;
     struct team *team; /* whose members compute */
 };
 

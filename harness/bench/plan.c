@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- effort
- * -------------------------------------------------------------------------------------- */
+/* ---- effort ---------------------------------------------------------------------------------- */
 
 struct effort {
     const char *name;
@@ -56,8 +55,7 @@ static const struct effort full = {
     .batch = {1, 4, 16, 64, 128, 256, 1024, 4096},
 };
 
-/* ---- settings
- * ------------------------------------------------------------------------------------ */
+/* ---- settings -------------------------------------------------------------------------------- */
 
 static int compare_sizes(const void *a, const void *b)
 {
@@ -139,18 +137,14 @@ static bool choose_law(struct plan *plan, const struct arguments *a, struct faul
 {
     if (!id_law_parse(&plan->law, a->ids, fault))
         return false;
-    if (plan->law.kind == IDS_FILE)
-        return fault_caller(fault, "--ids: '%s': the bench makes rows up: zipf:EXPONENT or uniform",
-                            a->ids);
     if (plan->law.kind == IDS_ZIPF)
         snprintf(plan->ids, sizeof plan->ids, "zipf:%g", plan->law.exponent);
     else
-        snprintf(plan->ids, sizeof plan->ids, "uniform");
+        snprintf(plan->ids, sizeof plan->ids, "%s", a->ids);
     return true;
 }
 
-/* ---- jobs
- * ---------------------------------------------------------------------------------------- */
+/* ---- jobs ------------------------------------------------------------------------------------ */
 
 static bool add_job(struct plan *plan, struct job job)
 {
@@ -254,8 +248,10 @@ size_t plan_batch_most(const struct plan *plan) { return plan->batch[plan->batch
 
 size_t plan_rows_most(const struct plan *plan)
 {
+    enum { ROWS_LEAST = 1024 }; /* fewer would have their rows of the tables in the nearest cache */
     size_t each = plan->rows_each * plan_widest(plan).threads;
-    return each > plan_batch_most(plan) ? each : plan_batch_most(plan);
+    size_t most = each > plan_batch_most(plan) ? each : plan_batch_most(plan);
+    return most > ROWS_LEAST ? most : ROWS_LEAST;
 }
 
 struct seating plan_widest(const struct plan *plan)

@@ -57,7 +57,7 @@ bool plan_make(struct plan *plan, const struct arguments *arguments,
                const struct topology *topology, struct fault *fault);
 void plan_free(struct plan *plan);
 
-/* The most rows that any job computes. */
+/* Rows to make up: the most that any job computes, and enough for new ids in call after call. */
 size_t plan_rows_most(const struct plan *plan);
 
 /* The largest batch; expected results are computed for so many rows. */

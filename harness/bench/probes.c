@@ -12,7 +12,7 @@
 
 extern const struct op fma_op, stream_op, gather_op;
 
-enum { KERNELS_MAX = 32 };
+enum { KERNELS_MAX = 32, CACHE_LINE = 64 };
 
 /* Elements and steps of `fma`: whole blocks for 8, 10, 12, 15 and 16 vectors of 4, 8 or 16. */
 enum { FMA_WIDTH = 3840, FMA_STEPS = 512 };
@@ -54,8 +54,7 @@ static void run_probe(void *argument)
     team_run(probe->team, work, probe);
 }
 
-/* ---- calls
- * --------------------------------------------------------------------------------------- */
+/* ---- calls ----------------------------------------------------------------------------------- */
 
 /* What is probed: an op, and for the ops of memory the level and, for `gather`, the row. */
 struct question {
@@ -84,14 +83,21 @@ static struct call stream_call(const struct ground *ground, size_t member, size_
     return call;
 }
 
-/* As many random rows as the table has, so that a table larger than the caches is not read from
- * them. */
+/* So many random rows that what they touch, of a table larger than the caches, is larger than
+ * those, too: it would be found there again. */
+static size_t ids_of(const struct question *question)
+{
+    size_t touched = question->row_bytes > CACHE_LINE ? question->row_bytes : CACHE_LINE;
+    size_t count = question->bytes / 2 / touched;
+    return count > IDS_LEAST ? count : IDS_LEAST;
+}
+
 static struct call gather_call(const struct ground *ground, size_t member,
                                const struct question *question, uint64_t seed)
 {
     size_t width = question->row_bytes / sizeof(float),
            rows = question->bytes / question->row_bytes;
-    size_t count = rows > IDS_LEAST ? rows : IDS_LEAST;
+    size_t count = ids_of(question);
     struct call call = {.dims.extent = {[IDS] = count, [ROWS] = rows, [WIDTH] = width}};
     struct random random = random_stream(seed, member);
     int32_t *ids = ground_ids(ground, member);
@@ -123,8 +129,7 @@ static void question_label(const struct question *question, enum isa isa, char *
         snprintf(label, size, "gather %zu B %s", question->row_bytes, level_name(question->level));
 }
 
-/* ---- records
- * ------------------------------------------------------------------------------------- */
+/* ---- records --------------------------------------------------------------------------------- */
 
 static double *rate_of(struct rates *rates, const struct question *question, enum isa isa)
 {
@@ -168,8 +173,7 @@ static bool record_probe(struct run *run, struct rates *rates, const struct ques
     return journal_add(&run->journal, record, fault);
 }
 
-/* ---- asking
- * -------------------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 struct contest {
     size_t count;
@@ -216,7 +220,7 @@ static bool enter(struct contest *contest, struct run *run, const struct ground 
         kernel_release(kernel, &probe->call[m]);
     free(probe->call);
     contest->count--;
-    return run_invalid(run, kernel, NULL, &dims, error, worst, fault);
+    return run_invalid(run, kernel, NULL, NULL, &dims, error, worst, fault);
 }
 
 static bool enter_all(struct contest *contest, struct run *run, const struct ground *ground,

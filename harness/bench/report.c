@@ -52,12 +52,11 @@ static void print_short(int width, double number)
 static void print_who(const json_t *record)
 {
     printf("%s", text(record, "backend"));
-    if (strcmp(text(record, "backend"), text(record, "isa")) != 0)
+    if (*text(record, "isa") && strcmp(text(record, "backend"), text(record, "isa")) != 0)
         printf(" %s", text(record, "isa"));
 }
 
-/* ---- the machine and its ceilings
- * ---------------------------------------------------------------- */
+/* ---- the machine and its ceilings ------------------------------------------------------------ */
 
 void report_machine(const struct run *run)
 {
@@ -65,19 +64,31 @@ void report_machine(const struct run *run)
     fflush(stdout);
 }
 
-/* The best rate of the ceiling with that label and as many threads; NAN: not measured. */
-static double best_rate(const struct run *run, const char *label, size_t threads, const char *unit)
+/* The ceiling of that label that was fastest with as many threads, or NULL. */
+static const json_t *best_ceiling(const struct run *run, const char *label, size_t threads,
+                                  const char *unit)
 {
-    double best = NAN;
+    const json_t *best = NULL;
     size_t i;
     json_t *r;
     json_array_foreach(run->journal.records, i, r)
     {
         if (record_kind(r) == KIND_CEILING && strcmp(text(r, "ceiling"), label) == 0 &&
-            record_get_number(r, "threads") == (double)threads)
-            best = fmax(best, record_get_number(r, unit));
+            record_get_number(r, "threads") == (double)threads &&
+            (!best || record_get_number(r, unit) > record_get_number(best, unit)))
+            best = r;
     }
     return best;
+}
+
+static bool is_noisy(const json_t *record) { return strcmp(text(record, "verdict"), "noisy") == 0; }
+
+static void print_ceiling(const struct run *run, const char *label, size_t threads,
+                          const char *unit, int width)
+{
+    const json_t *best = best_ceiling(run, label, threads, unit);
+    print_number(width, best ? record_get_number(best, unit) : NAN);
+    printf("%s", best && is_noisy(best) ? " ~" : "  ");
 }
 
 static bool label_came_before(const struct run *run, size_t at)
@@ -95,7 +106,7 @@ void report_ceilings(const struct run *run)
 {
     size_t most = plan_widest(&run->plan).threads, i;
     json_t *r;
-    printf("\n%-44s%10s", "Ceilings (the best of all kernels)", "1 thread");
+    printf("\n%-44s%10s", "Ceilings: the best of all kernels, ~ noisy", "1 thread");
     if (most > 1)
         printf("  %4zu threads", most);
     json_array_foreach(run->journal.records, i, r)
@@ -105,16 +116,15 @@ void report_ceilings(const struct run *run)
         bool fma = strcmp(text(r, "op"), "fma") == 0;
         const char *label = text(r, "ceiling"), *unit = fma ? "gflops" : "gbytes";
         printf("\n  %-32s%10s", label, fma ? "Gflop/s" : "GB/s");
-        print_number(10, best_rate(run, label, 1, unit));
+        print_ceiling(run, label, 1, unit, 10);
         if (most > 1)
-            print_number(14, best_rate(run, label, most, unit));
+            print_ceiling(run, label, most, unit, 12);
     }
     printf("\n");
     fflush(stdout);
 }
 
-/* ---- side by side
- * -------------------------------------------------------------------------------- */
+/* ---- side by side ---------------------------------------------------------------------------- */
 
 enum { COLUMNS_MAX = 64, COLUMNS_SHOWN = 4 };
 
@@ -243,8 +253,7 @@ static void print_row(const struct table *table, const json_t *row, size_t first
     for (size_t c = first; c < last; c++) {
         const json_t *cell = find_cell(table, row, table->column[c]);
         print_number(7, cell ? us_per_row(cell) : NAN);
-        printf("%c%c", cell && cell == best ? '*' : ' ',
-               cell && strcmp(text(cell, "verdict"), "noisy") == 0 ? '~' : ' ');
+        printf("%c%c", cell && cell == best ? '*' : ' ', cell && is_noisy(cell) ? '~' : ' ');
     }
     if (first == 0)
         print_best(table, best);
@@ -269,8 +278,7 @@ static void print_side_by_side(const struct run *run, enum kind kind, const char
     }
 }
 
-/* ---- threads
- * ------------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 static bool is_scaling(const json_t *r, const char *preset)
 {
@@ -295,8 +303,7 @@ static void print_scaling(const struct run *run, const char *preset, bool shared
         print_number(10, ns_of(r) * 1e-3);
         printf(" %11.0f ", record_get_number(r, "rows_per_s"));
         print_short(8, speedup);
-        printf("%10.0f%%%s\n", 100 * speedup / threads,
-               strcmp(text(r, "verdict"), "noisy") == 0 ? "  ~" : "");
+        printf("%10.0f%%%s\n", 100 * speedup / threads, is_noisy(r) ? "  ~" : "");
     }
 }
 
@@ -334,31 +341,59 @@ void report_preset(const struct run *run, const struct ektm_preset *preset)
     fflush(stdout);
 }
 
-/* ---- the end
- * ------------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
-/* Each reason once, with the names it holds for. */
-static void print_skips(const struct run *run, const char *verdict, const char *head)
+static bool is_skip(const json_t *r, const char *verdict)
 {
-    const json_t *records = run->journal.records;
+    return record_kind(r) == KIND_SKIP && strcmp(text(r, "verdict"), verdict) == 0;
+}
+
+/* Whether a record before `at` skips for the same reason, and (`who`) the same backend and ISA. */
+static bool came_before(const json_t *records, size_t at, bool who)
+{
+    const json_t *record = json_array_get(records, at);
+    for (size_t i = 0; i < at; i++) {
+        const json_t *r = json_array_get(records, i);
+        if (is_skip(r, "skipped") && same(r, record, "reason") &&
+            (!who || (same(r, record, "backend") && same(r, record, "isa"))))
+            return true;
+    }
+    return false;
+}
+
+/* Each reason once, with the backends it holds for. */
+static void print_skipped(const json_t *records)
+{
     for (size_t i = 0; i < json_array_size(records); i++) {
         const json_t *record = json_array_get(records, i);
-        bool mine =
-            record_kind(record) == KIND_SKIP && strcmp(text(record, "verdict"), verdict) == 0;
-        for (size_t k = 0; k < i && mine; k++) {
-            const json_t *r = json_array_get(records, k);
-            mine = record_kind(r) != KIND_SKIP || !same(r, record, "reason");
-        }
-        if (!mine)
+        const char *between = "skipped ";
+        if (!is_skip(record, "skipped") || came_before(records, i, false))
             continue;
-        printf("%s", head);
         for (size_t k = i; k < json_array_size(records); k++) {
             const json_t *r = json_array_get(records, k);
-            if (record_kind(r) == KIND_SKIP && same(r, record, "reason"))
-                printf(" %s%s%s", text(r, "name"), *text(r, "layer") ? " in " : "",
-                       text(r, "layer"));
+            if (!is_skip(r, "skipped") || !same(r, record, "reason") ||
+                came_before(records, k, true))
+                continue;
+            printf("%s", between);
+            print_who(r);
+            between = ", ";
         }
         printf(": %s\n", text(record, "reason"));
+    }
+}
+
+static void print_invalid(const json_t *records)
+{
+    for (size_t i = 0; i < json_array_size(records); i++) {
+        const json_t *r = json_array_get(records, i);
+        if (!is_skip(r, "invalid"))
+            continue;
+        printf("INVALID %s", text(r, "name"));
+        if (*text(r, "layer"))
+            printf(" in %s", text(r, "layer"));
+        if (record_get_dim(r, BATCH))
+            printf(", %zu rows", record_get_dim(r, BATCH));
+        printf(":\n  %s\n", text(r, "reason"));
     }
 }
 
@@ -397,17 +432,18 @@ static void print_answer(const struct run *run, const char *preset)
 
 void report_end(const struct run *run)
 {
-    size_t noisy = 0, i;
+    size_t noisy = 0, busy = 0, i;
     json_t *r;
-    json_array_foreach(run->journal.records, i, r)
-    {
-        noisy += strcmp(text(r, "verdict"), "noisy") == 0;
-    }
+    json_array_foreach(run->journal.records, i, r) { noisy += is_noisy(r); }
     printf("\n");
-    print_skips(run, "skipped", "skipped");
-    print_skips(run, "invalid", "INVALID");
+    print_skipped(run->journal.records);
+    print_invalid(run->journal.records);
     for (size_t p = 0; p < run->plan.presets; p++)
         print_answer(run, run->plan.preset[p]->name);
+    if (busy > json_array_size(run->journal.records) / 10)
+        printf("Other work kept the processors busy during %zu records: on an idle machine "
+               "figures differ.\n",
+               busy);
     printf("%zu records, %zu of them noisy, in %s\n", json_array_size(run->journal.records), noisy,
            run->journal.results.path);
     fflush(stdout);

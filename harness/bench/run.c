@@ -31,14 +31,17 @@ struct sampling run_sampling(const struct run *run, const struct job *job)
     return sampling;
 }
 
-bool run_invalid(struct run *run, const struct kernel *kernel, const struct ektm_layer *layer,
-                 const struct dims *dims, double error, const char *worst, struct fault *fault)
+bool run_invalid(struct run *run, const struct kernel *kernel, const char *preset,
+                 const char *layer, const struct dims *dims, double error, const char *worst,
+                 struct fault *fault)
 {
     char reason[320];
     snprintf(reason, sizeof reason, "wrong by %.3g times what is allowed at %s", error, worst);
     json_t *record = journal_skip(&run->journal, kernel, "invalid", reason);
-    if (layer)
-        record_text(record, "layer", layer->name);
+    if (layer) {
+        record_text(record, "preset", preset);
+        record_text(record, "layer", layer);
+    }
     record_dims(record, dims);
     record_number(record, "error", error);
     run->invalid++;
@@ -69,7 +72,7 @@ static void find_doubts(const struct run *run, const struct timing *timing,
     }
     double had = timing->competitor->processor / timing->competitor->wall / threads;
     if (had < BUSY_SHARE && !team_oversubscribed(run->team)) {
-        snprintf(text, sizeof text, "its threads had a processor %.0f %% of the time", 100 * had);
+        snprintf(text, sizeof text, BUSY_REASON " %.0f %% of the time", 100 * had);
         doubt(reason, size, text);
     }
     if (timing->competitor->count < run->plan.sampling.least) {

@@ -26,9 +26,10 @@ bool run_seat(struct run *run, struct seating seating, struct fault *fault);
 struct sampling run_sampling(const struct run *run, const struct job *job);
 
 /* Writes that the kernel's result was wrong by `error` bounds, at `worst`, and counts it. `layer`
- * may be NULL. No time of it is published. */
-bool run_invalid(struct run *run, const struct kernel *kernel, const struct ektm_layer *layer,
-                 const struct dims *dims, double error, const char *worst, struct fault *fault);
+ * may be NULL, and `preset` with it. No time of it is published. */
+bool run_invalid(struct run *run, const struct kernel *kernel, const char *preset,
+                 const char *layer, const struct dims *dims, double error, const char *worst,
+                 struct fault *fault);
 
 /* What one record says of how fast: the work of one call, and its samples. */
 struct timing {
@@ -36,6 +37,9 @@ struct timing {
     struct seating seating;
     double flops, bytes;
 };
+
+/* Begins the reason of a record during which other work had the processors. */
+#define BUSY_REASON "its threads had a processor"
 
 /* Sets the columns that every timed kind has, those of `timing` among them, and the verdict.
  * `error` is in units of what is allowed. */

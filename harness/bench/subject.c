@@ -21,6 +21,17 @@ static float *predicted(const struct subject *subject)
     return subject->activations.memory.buffer[BUFFER_P].data;
 }
 
+/* The ids and dense features of `rows` rows, after the law. */
+static bool fill(struct subject *subject, const struct id_law *law, size_t rows, uint64_t seed,
+                 struct fault *fault)
+{
+    if (law->kind == IDS_FILE)
+        return inputs_recorded(&subject->activations, &subject->preset->config, law->path, rows,
+                               fault);
+    inputs_random(&subject->activations, subject->preset, law, rows, seed);
+    return true;
+}
+
 bool subject_make(struct subject *subject, const struct run *run, const struct ektm_preset *preset,
                   struct fault *fault)
 {
@@ -38,7 +49,10 @@ bool subject_make(struct subject *subject, const struct run *run, const struct e
         subject_free(subject);
         return fault_memory(fault, "the expected predictions");
     }
-    inputs_random(&subject->activations, preset, &run->plan.law, rows, seed);
+    if (!fill(subject, &run->plan.law, rows, seed, fault)) {
+        subject_free(subject);
+        return false;
+    }
     ektm_reference(&subject->model.ektm, &subject->activations.memory, subject->rows);
     memcpy(subject->expected, predicted(subject),
            predictions(subject, subject->rows) * sizeof *subject->expected);
@@ -73,8 +87,7 @@ double subject_error(const struct subject *subject, size_t rows)
     return largest / PREDICTION_BOUND;
 }
 
-/* ---- bytes
- * --------------------------------------------------------------------------------------- */
+/* ---- bytes ----------------------------------------------------------------------------------- */
 
 static int compare_rows(const void *a, const void *b)
 {

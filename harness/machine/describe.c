@@ -8,8 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- the name
- * ------------------------------------------------------------------------------------ */
+/* ---- the name -------------------------------------------------------------------------------- */
 
 /* Words of a CPU's name that tell nothing apart. */
 static bool is_filler(const char *word, size_t length)
@@ -45,8 +44,7 @@ void machine_name(const struct topology *topology, char *name, size_t size)
     snprintf(name + length, size - length, "%s", cores);
 }
 
-/* ---- pieces of text
- * ------------------------------------------------------------------------------ */
+/* ---- pieces of text -------------------------------------------------------------------------- */
 
 void processors_print(const unsigned *os, size_t count, FILE *out)
 {
@@ -83,8 +81,7 @@ static void print_bytes(FILE *out, const char *what, size_t bytes)
         fprintf(out, "%s unknown", what);
 }
 
-/* ---- the four lines
- * ------------------------------------------------------------------------------ */
+/* ---- the four lines -------------------------------------------------------------------------- */
 
 static void describe_cpu(const struct topology *t, const struct host *host, FILE *out)
 {

@@ -1,7 +1,9 @@
 #include "harness/model/compose.h"
 
 #include "harness/machine/team.h"
+#include "reference/operands.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -187,6 +189,8 @@ bool composed_bind(struct composed *composed, const struct activations *activati
         composed->call = call;
     }
     composed->members = members;
+    composed->bags = &activations->memory.buffer[BUFFER_BAGS];
+    composed->rows = rows;
     for (size_t m = 0; m < members; m++) {
         struct share share = share_of(rows, m, members);
         for (size_t l = 0; l < ektm->layers; l++) {
@@ -197,6 +201,17 @@ bool composed_bind(struct composed *composed, const struct activations *activati
         }
     }
     return true;
+}
+
+void composed_turn(struct composed *composed, size_t row)
+{
+    const struct ektm *ektm = &composed->model->ektm;
+    assert(ektm->layer[0].op == op_find("embedding"));
+    for (size_t m = 0; m < composed->members; m++) {
+        size_t first = row + share_of(composed->rows, m, composed->members).first;
+        composed->call[m * ektm->layers].tensor[EMBEDDING_BAGS].data =
+            (int32_t *)composed->bags->data + first * composed->bags->ld;
+    }
 }
 
 void composed_forward(void *argument, size_t member, size_t members)

@@ -30,8 +30,10 @@ struct composed {
     void **prepared;              /* of each layer                                              */
     char borrowed[256];           /* layers this backend lacks and whose kernel stands in, such as
                                      "embedding: embedding_f32_compiler_avx2"; empty: none                 */
-    bool cut_changes_bits; /* a kernel does: last bits depend on how rows are shared            */
-    struct call *call; /* bound: [members][layers]                                             */
+    bool cut_changes_bits;        /* a kernel does: last bits depend on how rows are shared     */
+    const struct tensor *bags;    /* bound: BUFFER_BAGS                                        */
+    size_t rows;                  /* bound                                                      */
+    struct call *call;            /* bound: [members][layers]                                   */
     size_t members;
 };
 
@@ -48,6 +50,11 @@ bool backend_best_isa(const struct backend *backend, enum isa *isa, char *reason
  * Cheap; no memory is allocated when `members` does not grow. */
 bool composed_bind(struct composed *composed, const struct activations *activations, size_t rows,
                    size_t members, struct fault *fault);
+
+/* The following passes take the ids of the rows from `row` on, of the memory that is bound, in
+ * place of the first ones: new ids each time, as a server sees them, everything else in the same
+ * place. */
+void composed_turn(struct composed *composed, size_t row);
 
 /* One member's share of the forward pass, all layers. Rows are independent, so members never wait
  * for each other. A team_work: `argument` is the struct composed. */

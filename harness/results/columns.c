@@ -78,7 +78,8 @@ const struct column record_columns[] = {
     {"preset", TYPE_TEXT, "", COMPARED, SKIP, "sizes of the model"},
     {"dtype", TYPE_TEXT, "", TIMED, SKIP, "format of weights and activations"},
     {"backend", TYPE_TEXT, "", TIMED, SKIP, "whose kernel"},
-    {"isa", TYPE_TEXT, "", TIMED, SKIP, "instruction set that the kernels are compiled for"},
+    {"isa", TYPE_TEXT, "", TIMED, SKIP,
+     "instruction set that the kernels are compiled for; a library's: the widest here"},
     {"borrowed", TYPE_TEXT, "", MODEL, 0,
      "layers that the backend lacks, and whose kernel stands in; empty: none"},
     {"path", TYPE_TEXT, "", KERNEL, 0,
@@ -89,7 +90,8 @@ const struct column record_columns[] = {
     {"level", TYPE_TEXT, "", 0, CEILING, "`L1`, `L2`, `L3` or `memory`: what holds the operands"},
     {"working_set", TYPE_COUNT, "byte", 0, CEILING, "operands of one thread"},
     {"cache", TYPE_TEXT, "", TIMED, 0,
-     "`warm`: the same operands in every call, in the nearest cache that holds them"},
+     "`warm`: the same operands in every call, in the nearest cache that holds them; an embedding "
+     "takes other ids in each"},
     {"pages", TYPE_TEXT, "", MACHINE | TIMED, 0, "pages of large blocks: `thp` (huge), `4k`, ..."},
 
     /* how fast */

@@ -9,8 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* ---- writing
- * ------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 /* Makes every folder in `path`; what is left out is said by the open that follows. */
 static void make_folders(const char *path)
@@ -118,8 +117,7 @@ void results_path(char *path, size_t size, const char *machine, const char *comm
     snprintf(path, size, "results/%s/%s-%s.jsonl", machine, date, commit);
 }
 
-/* ---- reading
- * ------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* One line to a record; NULL: it is none. */
 static json_t *parse_line(const char *line, size_t length, const char *where, struct fault *fault)

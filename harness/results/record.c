@@ -3,8 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- writing
- * ------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 json_t *record_new(enum kind kind, const char *run)
 {
@@ -52,8 +51,7 @@ void record_dims(json_t *record, const struct dims *dims)
     json_object_set_new(record, "dims", object);
 }
 
-/* ---- checking
- * ------------------------------------------------------------------------------------ */
+/* ---- checking -------------------------------------------------------------------------------- */
 
 static bool is_unavailable(const json_t *value)
 {
@@ -146,8 +144,7 @@ bool record_check(const json_t *record, const char *where, struct fault *fault)
     return true;
 }
 
-/* ---- reading
- * ------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 enum kind record_kind(const json_t *record) { return kind_find(record_get_text(record, "kind")); }
 

@@ -13,8 +13,7 @@
 
 enum { CANARY = 0x7fa5a5a5 }; /* a NaN that no arithmetic makes */
 
-/* ---- laying out
- * ---------------------------------------------------------------------------------- */
+/* ---- laying out ------------------------------------------------------------------------------ */
 
 static bool absent(const struct trial *trial, size_t i)
 {
@@ -50,8 +49,7 @@ static bool lay_out(struct bed *bed, enum side side, enum dtype dtype)
     return true;
 }
 
-/* ---- values
- * -------------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 /* Magnitudes between 1/2 and 3/2, so that no term is too small to be missed; weights shrink with
  * the length of the sum, so that the logistic function is not saturated. */
@@ -179,8 +177,7 @@ void bed_free(struct bed *bed)
     oracle_free(&bed->oracle);
 }
 
-/* ---- trying
- * -------------------------------------------------------------------------------------- */
+/* ---- trying ---------------------------------------------------------------------------------- */
 
 /* Every byte of the outputs, gaps included, becomes the canary: a NaN where results belong. */
 static void poison(struct bed *bed, enum side side)

@@ -18,21 +18,23 @@ enum { CHAINS = 12 };
 /* Lanes from `first` to at most first + vectors * LANES. */
 INLINE void block(const struct call *call, size_t first, const size_t vectors)
 {
-    const struct tensor *t = call->tensor, *x = &t[FMA_X], *y = &t[FMA_Y];
+    const struct tensor *t = call->tensor;
+    const float *x = t[FMA_X].data;
+    float *y = t[FMA_Y].data;
     const size_t width = call->dims.extent[WIDTH];
     const __m256 a = _mm256_set1_ps(*(const float *)t[FMA_A].data);
     const __m256 b = _mm256_set1_ps(*(const float *)t[FMA_B].data);
     __m256 chain[CHAINS];
     for (size_t v = 0; v < vectors; v++) {
         const size_t at = first + v * LANES, left = at < width ? width - at : 0;
-        chain[v] = load_strided((const float *)x->data + at * x->ld, x->ld, lanes_of(left));
+        chain[v] = load_lanes(x + at, lanes_of(left));
     }
     for (size_t s = 0; s < call->dims.extent[STEPS]; s++)
         for (size_t v = 0; v < vectors; v++)
             chain[v] = _mm256_fmadd_ps(chain[v], a, b);
     for (size_t v = 0; v < vectors; v++) {
         const size_t at = first + v * LANES, left = at < width ? width - at : 0;
-        store_strided((float *)y->data + at * y->ld, y->ld, lanes_of(left), chain[v]);
+        store_lanes(y + at, lanes_of(left), chain[v]);
     }
 }
 

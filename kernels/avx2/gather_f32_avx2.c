@@ -32,11 +32,10 @@ INLINE void stripe(const struct call *call, size_t column, size_t width, const s
             row_prefetch(table + (size_t)ids[k + ahead] * ld, vectors, width);
         row_add(sum, table + (size_t)ids[k] * ld, vectors, tail);
     }
-    const size_t step = t[GATHER_Y].ld;
-    float *y = (float *)t[GATHER_Y].data + column * step;
-    for (size_t v = 0; v < vectors; v++)
-        store_strided(y + v * LANES * step, step, v + 1 == vectors ? tail : lanes_of(LANES),
-                      sum[v]);
+    float *y = (float *)t[GATHER_Y].data + column;
+    for (size_t v = 0; v + 1 < vectors; v++)
+        _mm256_storeu_ps(y + v * LANES, sum[v]);
+    store_lanes(y + (vectors - 1) * LANES, tail, sum[vectors - 1]);
 }
 
 static void run(const struct call *call) { FOR_EACH_STRIPE(stripe, call, call->dims.extent[WIDTH]) }

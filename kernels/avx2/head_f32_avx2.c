@@ -5,7 +5,7 @@
  *      6 rows  x | +  + |  -> ReLU -> times w, added over vectors and panels
  *              : | :  : |             |
  *                                     v
- *                  logit, 8 partial sums of a row -> one number, one lane of the last vector
+ *                  logit, 8 partial sums of a row -> one number -> + v -> sigmoid -> p
  *
  * The tile is product.h's; a tile runs over all terms at once, since the hidden units never see
  * memory: when they are whole, their product with w goes into one vector of partial sums for each
@@ -26,7 +26,7 @@ enum { HEAD_ROWS = 8 * TILE_ROWS }; /* whole tiles and whole vectors of logits *
 struct head {
     const struct panels *panels;
     const float *x, *w;
-    size_t ld, w_ld;
+    size_t ld;
 };
 
 static void *prepare(const struct call *call)
@@ -37,7 +37,7 @@ static void *prepare(const struct call *call)
 }
 
 /* Adds the hidden units from `unit` on, `vectors` vectors of them, to the logits of `rows` rows. */
-INLINE void add_units(__m256 logit[TILE_ROWS], const struct head *h, size_t row, size_t unit,
+INLINE void add_units(__m256 (*logit)[TILE_ROWS], const struct head *h, size_t row, size_t unit,
                       const size_t rows, const size_t vectors)
 {
     __m256 sum[TILE_ROWS][WIDE_VECTORS];
@@ -45,14 +45,17 @@ INLINE void add_units(__m256 logit[TILE_ROWS], const struct head *h, size_t row,
     for (size_t r = 0; r < rows; r++)
         for (size_t v = 0; v < vectors; v++)
             sum[r][v] = _mm256_load_ps(h->panels->bias + unit + v * LANES);
+    /* The logits wait in memory: 16 registers do not hold them beside a tile, and a compiler might
+     * put aside one of the sums instead. */
+    __asm__("" : "+m"(*logit));
     tile_add(sum, h->x + row * h->ld, h->ld, h->panels->weight + unit * terms, stride,
              PANEL * terms, terms, rows, vectors);
     for (size_t v = 0; v < vectors; v++) {
         const struct lanes lanes = lanes_of(h->panels->outs - unit - v * LANES);
-        const __m256 w = load_strided(h->w + (unit + v * LANES) * h->w_ld, h->w_ld, lanes);
+        const __m256 w = load_lanes(h->w + unit + v * LANES, lanes);
         for (size_t r = 0; r < rows; r++) {
             __m256 hidden = keep_lanes(lanes, _mm256_max_ps(_mm256_setzero_ps(), sum[r][v]));
-            logit[r] = _mm256_fmadd_ps(w, hidden, logit[r]);
+            (*logit)[r] = _mm256_fmadd_ps(w, hidden, (*logit)[r]);
         }
     }
 }
@@ -67,16 +70,11 @@ INLINE void logits_of(float *to, const struct head *h, size_t row, const size_t 
     const size_t panels = panels_at_once(rows);
     size_t unit = 0;
     for (; unit + panels * PANEL <= units; unit += panels * PANEL)
-        add_units(logit, h, row, unit, rows, panels * PANEL_VECTORS);
+        add_units(&logit, h, row, unit, rows, panels * PANEL_VECTORS);
     for (; unit + PANEL <= units; unit += PANEL)
-        add_units(logit, h, row, unit, rows, PANEL_VECTORS);
+        add_units(&logit, h, row, unit, rows, PANEL_VECTORS);
     switch (whole_vectors(units - unit) / LANES) {
-    case 2:
-        add_units(logit, h, row, unit, rows, 2);
-        break;
-    case 1:
-        add_units(logit, h, row, unit, rows, 1);
-        break;
+        CASES_TO_2(add_units(&logit, h, row, unit, rows, N))
     }
     for (size_t r = 0; r < rows; r++)
         to[r] = total_of(logit[r]);
@@ -88,29 +86,14 @@ static void logits(float *to, const struct head *h, size_t first, size_t rows)
     for (; row + TILE_ROWS <= rows; row += TILE_ROWS)
         logits_of(to + row, h, first + row, TILE_ROWS);
     switch (rows - row) {
-    case 5:
-        logits_of(to + row, h, first + row, 5);
-        break;
-    case 4:
-        logits_of(to + row, h, first + row, 4);
-        break;
-    case 3:
-        logits_of(to + row, h, first + row, 3);
-        break;
-    case 2:
-        logits_of(to + row, h, first + row, 2);
-        break;
-    case 1:
-        logits_of(to + row, h, first + row, 1);
-        break;
+        CASES_TO_5(logits_of(to + row, h, first + row, N))
     }
 }
 
 static void run(const struct call *call)
 {
     const struct tensor *t = call->tensor;
-    const struct head h = {call->prepared, t[HEAD_X].data, t[HEAD_W].data, t[HEAD_X].ld,
-                           t[HEAD_W].ld};
+    const struct head h = {call->prepared, t[HEAD_X].data, t[HEAD_W].data, t[HEAD_X].ld};
     const size_t batch = call->dims.extent[BATCH], ld = t[HEAD_P].ld;
     const __m256 v = _mm256_set1_ps(*(const float *)t[HEAD_V].data);
     float *p = t[HEAD_P].data;
@@ -119,8 +102,10 @@ static void run(const struct call *call)
         const size_t rows = at_most(batch - b, HEAD_ROWS);
         logits(logit, &h, b, rows);
         for (size_t r = 0; r < rows; r += LANES)
-            store_strided(p + (b + r) * ld, ld, lanes_of(rows - r),
-                          vector_logistic(_mm256_add_ps(_mm256_load_ps(logit + r), v)));
+            _mm256_store_ps(logit + r,
+                            vector_logistic(_mm256_add_ps(_mm256_load_ps(logit + r), v)));
+        for (size_t r = 0; r < rows; r++)
+            p[(b + r) * ld] = logit[r];
     }
 }
 

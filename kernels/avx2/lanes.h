@@ -11,6 +11,25 @@
  * leave the tile in registers. */
 #define INLINE static inline __attribute__((always_inline))
 
+/* Cases of a switch over a size: `statement` with the constant N in its place. */
+#define CASE(size, statement)                                                                      \
+case size: {                                                                                       \
+    enum { N = size };                                                                             \
+    statement;                                                                                     \
+    break;                                                                                         \
+}
+#define CASES_TO_2(statement) CASE(1, statement) CASE(2, statement)
+#define CASES_TO_3(statement) CASES_TO_2(statement) CASE(3, statement)
+#define CASES_TO_4(statement) CASES_TO_3(statement) CASE(4, statement)
+#define CASES_TO_5(statement) CASES_TO_4(statement) CASE(5, statement)
+#define CASES_TO_8(statement)                                                                      \
+    CASES_TO_5(statement) CASE(6, statement) CASE(7, statement) CASE(8, statement)
+#define CASES_TO_11(statement)                                                                     \
+    CASES_TO_8(statement) CASE(9, statement) CASE(10, statement) CASE(11, statement)
+#define CASES_TO_14(statement)                                                                     \
+    CASES_TO_11(statement) CASE(12, statement) CASE(13, statement) CASE(14, statement)
+#define CASES_TO_16(statement) CASES_TO_14(statement) CASE(15, statement) CASE(16, statement)
+
 enum { LANES = 8 }; /* f32 numbers in a vector */
 
 /* The first `count` lanes of a vector, all of them from LANES on. */
@@ -54,30 +73,6 @@ INLINE float total_of(__m256 lanes)
     __m128 sum = _mm_add_ps(_mm256_castps256_ps128(lanes), _mm256_extractf128_ps(lanes, 1));
     sum = _mm_add_ps(sum, _mm_movehl_ps(sum, sum));
     return _mm_cvtss_f32(_mm_add_ss(sum, _mm_movehdup_ps(sum)));
-}
-
-/* Elements 0, ld, 2 ld, ... of a vector operand. */
-INLINE __m256 load_strided(const float *from, size_t ld, struct lanes lanes)
-{
-    if (ld == 1)
-        return load_lanes(from, lanes);
-    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    const __m256i at = _mm256_mullo_epi32(lane, _mm256_set1_epi32((int)ld));
-    return _mm256_mask_i32gather_ps(_mm256_setzero_ps(), from, at, _mm256_castsi256_ps(lanes.mask),
-                                    sizeof *from);
-}
-
-INLINE void store_strided(float *to, size_t ld, struct lanes lanes, __m256 value)
-{
-    if (ld == 1) {
-        store_lanes(to, lanes, value);
-        return;
-    }
-    float number[LANES];
-    _mm256_storeu_ps(number, value);
-    const int keep = _mm256_movemask_ps(_mm256_castsi256_ps(lanes.mask));
-    for (int i = 0; i < LANES && keep >> i; i++)
-        to[(size_t)i * ld] = number[i];
 }
 
 #endif

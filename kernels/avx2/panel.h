@@ -48,7 +48,7 @@ static inline struct panels *panels_pack(const struct tensor *bias, size_t outs,
     for (size_t o = 0; o < outs; o++) {
         size_t panel = o - o % PANEL, panel_width = width - panel < PANEL ? width - panel : PANEL;
         float *to = to_weight + panel * terms + o % PANEL;
-        to_bias[o] = ((const float *)bias->data)[o * bias->ld];
+        to_bias[o] = ((const float *)bias->data)[o];
         for (size_t i = 0; i < parts; i++) {
             const float *from = (const float *)part[i].weight->data + o * part[i].weight->ld;
             for (size_t k = 0; k < part[i].terms; k++, to += panel_width)

@@ -129,21 +129,7 @@ INLINE void stretch_panel(const struct stretch *s, size_t out, const size_t vect
     for (; row + TILE_ROWS <= s->rows; row += TILE_ROWS)
         stretch_tile(s, row, out, TILE_ROWS, vectors);
     switch (s->rows - row) {
-    case 5:
-        stretch_tile(s, row, out, 5, vectors);
-        break;
-    case 4:
-        stretch_tile(s, row, out, 4, vectors);
-        break;
-    case 3:
-        stretch_tile(s, row, out, 3, vectors);
-        break;
-    case 2:
-        stretch_tile(s, row, out, 2, vectors);
-        break;
-    case 1:
-        stretch_tile(s, row, out, 1, vectors);
-        break;
+        CASES_TO_5(stretch_tile(s, row, out, N, vectors))
     }
 }
 
@@ -168,12 +154,7 @@ static inline void stretch_run(const struct stretch *s)
     for (; out + PANEL <= outs; out += PANEL)
         stretch_panel(s, out, PANEL_VECTORS);
     switch (whole_vectors(outs - out) / LANES) {
-    case 2:
-        stretch_panel(s, out, 2);
-        break;
-    case 1:
-        stretch_panel(s, out, 1);
-        break;
+        CASES_TO_2(stretch_panel(s, out, N))
     }
 }
 

@@ -46,27 +46,8 @@ INLINE void row_add(__m256 sum[STRIPE_VECTORS], const float *row, const size_t v
     for (size_t column = 0, width; column < (all); column += width) {                              \
         width = (all)-column < STRIPE ? (all)-column : STRIPE;                                     \
         switch ((width + LANES - 1) / LANES) {                                                     \
-            STRIPE_OF(1, stripe, call)                                                             \
-            STRIPE_OF(2, stripe, call)                                                             \
-            STRIPE_OF(3, stripe, call)                                                             \
-            STRIPE_OF(4, stripe, call)                                                             \
-            STRIPE_OF(5, stripe, call)                                                             \
-            STRIPE_OF(6, stripe, call)                                                             \
-            STRIPE_OF(7, stripe, call)                                                             \
-            STRIPE_OF(8, stripe, call)                                                             \
-            STRIPE_OF(9, stripe, call)                                                             \
-            STRIPE_OF(10, stripe, call)                                                            \
-            STRIPE_OF(11, stripe, call)                                                            \
-            STRIPE_OF(12, stripe, call)                                                            \
-            STRIPE_OF(13, stripe, call)                                                            \
-            STRIPE_OF(14, stripe, call)                                                            \
-            STRIPE_OF(15, stripe, call)                                                            \
-            STRIPE_OF(16, stripe, call)                                                            \
+            CASES_TO_16(stripe(call, column, width, N))                                            \
         }                                                                                          \
     }
-#define STRIPE_OF(vectors, stripe, call)                                                           \
-case vectors:                                                                                      \
-    stripe(call, column, width, vectors);                                                          \
-    break;
 
 #endif

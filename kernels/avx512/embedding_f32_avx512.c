@@ -34,8 +34,8 @@ INLINE void prefetch_next(struct cursor *c, const struct call *call, size_t end,
         return;
     for (; c->at == (size_t)c->bag[1]; c->bag++)
         c->field = c->field + 1 < call->dims.extent[FIELDS] ? c->field + 1 : 0;
-    const size_t row = index_at(&t[EMBEDDING_FIRST], c->field * t[EMBEDDING_FIRST].ld) +
-                       index_at(&t[EMBEDDING_IDS], c->at++);
+    const size_t row =
+        index_at(&t[EMBEDDING_FIRST], c->field) + index_at(&t[EMBEDDING_IDS], c->at++);
     row_prefetch((const float *)t[EMBEDDING_TABLE].data + row * t[EMBEDDING_TABLE].ld + column,
                  vectors, width);
 }
@@ -55,8 +55,7 @@ INLINE void stripe(const struct call *call, size_t column, size_t width, const s
     for (size_t b = 0; b < n[BATCH]; b++)
         for (size_t f = 0; f < n[FIELDS]; f++, bag++) {
             const float *table = (const float *)t[EMBEDDING_TABLE].data +
-                                 index_at(&t[EMBEDDING_FIRST], f * t[EMBEDDING_FIRST].ld) * ld +
-                                 column;
+                                 index_at(&t[EMBEDDING_FIRST], f) * ld + column;
             __m512 sum[STRIPE_VECTORS];
             for (size_t v = 0; v < vectors; v++)
                 sum[v] = _mm512_setzero_ps();

@@ -7,8 +7,8 @@
  *      6 rows  m | +  +  +  +  |   -> z = f + m / (1 + exp(-sum))
  *
  * G_f and G_m are packed one behind the other, so that the product (product.h: tile, blocks, tails)
- * is one of 2d terms whose x is first f and then m. A block of rows goes through the gate while its
- * sums, which wait in z, are still in L1 or L2; neither g nor anything else takes memory of its
+ * is one of 2d terms whose x is first f and then m. Each tile goes through the gate as soon as its
+ * sums, which wait in z, are whole and still in L1; neither g nor anything else takes memory of its
  * own. The last vector of a row is masked. Bottleneck: the multiply-adds, then the division and exp
  * of the gate; for one row reading G. */
 #include "kernels/avx512/exp.h"

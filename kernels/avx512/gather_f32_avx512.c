@@ -32,10 +32,9 @@ INLINE void stripe(const struct call *call, size_t column, size_t width, const s
             row_prefetch(table + (size_t)ids[k + ahead] * ld, vectors, width);
         row_add(sum, table + (size_t)ids[k] * ld, vectors, tail);
     }
-    const size_t step = t[GATHER_Y].ld;
-    float *y = (float *)t[GATHER_Y].data + column * step;
+    float *y = (float *)t[GATHER_Y].data + column;
     for (size_t v = 0; v < vectors; v++)
-        store_strided(y + v * LANES * step, step, v + 1 == vectors ? tail : 0xffff, sum[v]);
+        _mm512_mask_storeu_ps(y + v * LANES, v + 1 == vectors ? tail : 0xffff, sum[v]);
 }
 
 static void run(const struct call *call) { FOR_EACH_STRIPE(stripe, call, call->dims.extent[WIDTH]) }

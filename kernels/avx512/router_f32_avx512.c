@@ -138,18 +138,7 @@ static void shares_of_many(float *share, const struct vectors *s)
 static __attribute__((noinline)) void shares_of(float *share, const struct vectors *s)
 {
     switch (s->tasks) {
-    case 1:
-        shares_of_few(share, s, 1);
-        break;
-    case 2:
-        shares_of_few(share, s, 2);
-        break;
-    case 3:
-        shares_of_few(share, s, 3);
-        break;
-    case 4:
-        shares_of_few(share, s, 4);
-        break;
+        CASES_TO_4(shares_of_few(share, s, N))
     default:
         shares_of_many(share, s);
     }
@@ -199,27 +188,17 @@ INLINE void average_tasks(const struct routed *row, size_t task, const size_t co
     size_t e = 0;
     for (; e + AVERAGE_VECTORS * LANES <= row->width; e += AVERAGE_VECTORS * LANES)
         average_tile(row, task, e, count, AVERAGE_VECTORS);
-    for (; e + LANES <= row->width; e += LANES)
-        average_tile(row, task, e, count, 1);
-    if (e < row->width)
+    for (; e < row->width; e += LANES)
         average_tile(row, task, e, count, 1);
 }
 
 static inline void average(const struct routed *row)
 {
     size_t task = 0;
-    for (; task + 4 <= row->tasks; task += 4)
-        average_tasks(row, task, 4);
+    for (; task + GRAM <= row->tasks; task += GRAM)
+        average_tasks(row, task, GRAM);
     switch (row->tasks - task) {
-    case 3:
-        average_tasks(row, task, 3);
-        break;
-    case 2:
-        average_tasks(row, task, 2);
-        break;
-    case 1:
-        average_tasks(row, task, 1);
-        break;
+        CASES_TO_3(average_tasks(row, task, N))
     }
 }
 

@@ -3,8 +3,9 @@
  *      x | zmm zmm zmm zmm zmm zmm zmm zmm | zmm zmm ...      8 lines at a time
  *           +   +   +   +   +   +   +   +                     8 sums, to outrun the latency of one
  *
- * Plain loads and stores: what a kernel's own sequential traffic can at best reach. The last vector
- * is masked. Bottleneck: the level of memory that holds the operands. */
+ * Writes and copies take the same steps. Plain loads and stores: what a kernel's own sequential
+ * traffic can at best reach. What is left of a step goes vector by vector, the last one masked.
+ * Bottleneck: the level of memory that holds the operands. */
 #include "kernels/avx512/lanes.h"
 #include "kernels/kernel.h"
 #include "reference/operands.h"
@@ -12,66 +13,56 @@
 extern const struct op stream_op;
 extern const struct backend avx512_backend;
 
-enum { SUMS = 8 };
+enum { STEP_VECTORS = 8, STEP = STEP_VECTORS * LANES };
 
-INLINE float total(const float *x, const size_t ld, size_t count)
+static float total(const float *x, size_t count)
 {
-    __m512 sum[SUMS];
+    __m512 sum[STEP_VECTORS] = {0};
     size_t i = 0;
-    for (size_t s = 0; s < SUMS; s++)
-        sum[s] = _mm512_setzero_ps();
-    for (; i + SUMS * LANES <= count; i += SUMS * LANES)
-        for (size_t s = 0; s < SUMS; s++)
-            sum[s] =
-                _mm512_add_ps(sum[s], load_strided(x + (i + s * LANES) * ld, ld, lanes_of(LANES)));
+    for (; i + STEP <= count; i += STEP)
+        for (size_t v = 0; v < STEP_VECTORS; v++)
+            sum[v] = _mm512_add_ps(sum[v], _mm512_loadu_ps(x + i + v * LANES));
     for (; i < count; i += LANES)
-        sum[0] = _mm512_add_ps(sum[0], load_strided(x + i * ld, ld, lanes_of(count - i)));
-    for (size_t s = SUMS / 2; s > 0; s /= 2)
-        for (size_t j = 0; j < s; j++)
-            sum[j] = _mm512_add_ps(sum[j], sum[j + s]);
-    return _mm512_reduce_add_ps(sum[0]);
+        sum[0] = _mm512_add_ps(sum[0], _mm512_maskz_loadu_ps(lanes_of(count - i), x + i));
+    const __m512 low = _mm512_add_ps(_mm512_add_ps(sum[0], sum[1]), _mm512_add_ps(sum[2], sum[3]));
+    const __m512 high = _mm512_add_ps(_mm512_add_ps(sum[4], sum[5]), _mm512_add_ps(sum[6], sum[7]));
+    return _mm512_reduce_add_ps(_mm512_add_ps(low, high));
 }
 
-INLINE void fill(float *y, const size_t ld, float value, size_t count)
+static void fill(float *y, float value, size_t count)
 {
     const __m512 all = _mm512_set1_ps(value);
     size_t i = 0;
-    for (; i + LANES <= count; i += LANES)
-        store_strided(y + i * ld, ld, lanes_of(LANES), all);
-    store_strided(y + i * ld, ld, lanes_of(count - i), all);
+    for (; i + STEP <= count; i += STEP)
+        for (size_t v = 0; v < STEP_VECTORS; v++)
+            _mm512_storeu_ps(y + i + v * LANES, all);
+    for (; i < count; i += LANES)
+        _mm512_mask_storeu_ps(y + i, lanes_of(count - i), all);
 }
 
-INLINE void copy(float *y, const size_t y_ld, const float *x, const size_t x_ld, size_t count)
+static void copy(float *y, const float *x, size_t count)
 {
     size_t i = 0;
-    for (; i + LANES <= count; i += LANES)
-        store_strided(y + i * y_ld, y_ld, lanes_of(LANES),
-                      load_strided(x + i * x_ld, x_ld, lanes_of(LANES)));
-    const __mmask16 tail = lanes_of(count - i);
-    store_strided(y + i * y_ld, y_ld, tail, load_strided(x + i * x_ld, x_ld, tail));
+    for (; i + STEP <= count; i += STEP)
+        for (size_t v = 0; v < STEP_VECTORS; v++)
+            _mm512_storeu_ps(y + i + v * LANES, _mm512_loadu_ps(x + i + v * LANES));
+    for (; i < count; i += LANES) {
+        const __mmask16 lanes = lanes_of(count - i);
+        _mm512_mask_storeu_ps(y + i, lanes, _mm512_maskz_loadu_ps(lanes, x + i));
+    }
 }
 
-/* In `run` the step from one element to the next is a constant for contiguous operands. */
-INLINE void run_strided(const struct call *call, const size_t x_ld, const size_t y_ld)
+static void run(const struct call *call)
 {
     const float *x = call->tensor[STREAM_X].data;
     float *y = call->tensor[STREAM_Y].data;
     const size_t ins = call->dims.extent[IN], outs = call->dims.extent[OUT];
     if (outs == 1)
-        *y = total(x, x_ld, ins);
+        *y = total(x, ins);
     else if (ins == 1)
-        fill(y, y_ld, *x, outs);
+        fill(y, *x, outs);
     else
-        copy(y, y_ld, x, x_ld, outs);
-}
-
-static void run(const struct call *call)
-{
-    const size_t x_ld = call->tensor[STREAM_X].ld, y_ld = call->tensor[STREAM_Y].ld;
-    if (x_ld == 1 && y_ld == 1)
-        run_strided(call, 1, 1);
-    else
-        run_strided(call, x_ld, y_ld);
+        copy(y, x, outs);
 }
 
 const struct kernel stream_f32_avx512 = {

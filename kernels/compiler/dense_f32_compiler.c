@@ -19,18 +19,6 @@ static void *prepare(const struct call *call)
     return packed;
 }
 
-static void fill(float *restrict y, const float *restrict bias, size_t outs)
-{
-    for (size_t o = 0; o < outs; o++)
-        y[o] = bias[o];
-}
-
-static void relu(float *restrict y, size_t outs)
-{
-    for (size_t o = 0; o < outs; o++)
-        y[o] = y[o] < 0 ? 0 : y[o];
-}
-
 static void run(const struct call *call)
 {
     const struct tensor *tx = &call->tensor[DENSE_X], *ty = &call->tensor[DENSE_Y];

@@ -22,12 +22,6 @@ static void *prepare(const struct call *call)
     return packed;
 }
 
-static void fill(float *restrict z, const float *restrict c, size_t outs)
-{
-    for (size_t o = 0; o < outs; o++)
-        z[o] = c[o];
-}
-
 /* z = f + sigmoid(z) m: one copy of the loop for every row, as in transposed.h. */
 static __attribute__((noinline)) void gate(float *restrict z, const float *restrict f,
                                            const float *restrict m, size_t outs)

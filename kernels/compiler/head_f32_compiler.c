@@ -24,12 +24,6 @@ static void *prepare(const struct call *call)
     return packed;
 }
 
-static void fill(float *restrict hidden, const float *restrict bias, size_t units)
-{
-    for (size_t h = 0; h < units; h++)
-        hidden[h] = bias[h];
-}
-
 /* Sum of w ReLU(hidden): one copy of the loop for every row, as in transposed.h. */
 static __attribute__((noinline)) float unit_sum(const float *restrict w,
                                                 const float *restrict hidden, size_t units)

@@ -93,7 +93,7 @@ static __attribute__((noinline)) void shares(float *restrict share, const float 
     }
 }
 
-static void fill(float *restrict y, const float *restrict f0, float factor, size_t outs)
+static void fill_scaled(float *restrict y, const float *restrict f0, float factor, size_t outs)
 {
     for (size_t o = 0; o < outs; o++)
         y[o] = f0[o] * factor;
@@ -104,7 +104,7 @@ static void average(float *y, const float *f0, const float *f, const float *shar
                     size_t width)
 {
     for (size_t i = 0; i < tasks; i++)
-        fill(y + i * width, f0, 1 / (float)(tasks + 1), width);
+        fill_scaled(y + i * width, f0, 1 / (float)(tasks + 1), width);
     accumulate(y, width, share, tasks, f, width, tasks, tasks, width);
 }
 

@@ -16,18 +16,6 @@ static void *prepare(const struct call *call)
     return packed;
 }
 
-static void fill(float *restrict m, const float *restrict bias, size_t outs)
-{
-    for (size_t o = 0; o < outs; o++)
-        m[o] = bias[o];
-}
-
-static void relu(float *restrict m, size_t outs)
-{
-    for (size_t o = 0; o < outs; o++)
-        m[o] = m[o] < 0 ? 0 : m[o];
-}
-
 static void run(const struct call *call)
 {
     const struct tensor *tf = &call->tensor[TRANSMITTER_F], *tm = &call->tensor[TRANSMITTER_M];

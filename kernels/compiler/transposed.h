@@ -47,6 +47,20 @@ static __attribute__((noinline)) void accumulate(float *restrict y, size_t ldy,
                 y[b * ldy + o] += x[b * ldx + k] * w[k * ldw + o];
 }
 
+/* What the sums of a row start with: y[o] = bias[o]. */
+static inline void fill(float *restrict y, const float *restrict bias, size_t outs)
+{
+    for (size_t o = 0; o < outs; o++)
+        y[o] = bias[o];
+}
+
+/* What they may end with: y[o] = max(y[o], 0), NaN kept. */
+static inline void relu(float *restrict y, size_t outs)
+{
+    for (size_t o = 0; o < outs; o++)
+        y[o] = y[o] < 0 ? 0 : y[o];
+}
+
 static inline size_t at_most(size_t count, size_t limit) { return count < limit ? count : limit; }
 
 #endif

@@ -18,7 +18,6 @@
  *
  *     spare <- y0 <- y1 <- ... <- y7          y0 -> y1 -> ... -> y7 -> spare
  *
- *
  * Bottleneck: the multiply-add pipes; on narrow cores the front end is as busy. Tails: 24
  * chains at once where the width is a multiple of that, else 16, and less for the rest only; lanes
  * that do not exist are computed in a buffer and dropped. */
@@ -53,7 +52,7 @@ INLINE float32x4_t step(float32x4_t y, float a, const float32x4_t *b, uint32_t b
     return vfmaq_n_f32(cross ? crossed(bits) : loaded(b), y, a);
 }
 
-/* Takes V = groups * size vectors through all steps, in place. */
+/* Takes groups * size vectors through all steps, in place. */
 INLINE void advance(const int groups, const int size, float *lanes, size_t steps, float a, float b)
 {
     const float32x4_t bs = vdupq_n_f32(b);

@@ -4,8 +4,7 @@
  * units; ReLU and the multiplication by w happen on its registers, and only four partial logits a
  * row remain, one for each lane:
  *
- *     acc[8][2] --- ReLU ---> logit[row .. row+7][4 lanes] += acc[.][0] w[0..3], += acc[.][1]
- * w[4..7]
+ *     acc[8][2] --- ReLU ---> logit[row .. row+7] += acc[.][0] w[0..3] + acc[.][1] w[4..7]
  *
  * Panels pass in ascending order whatever the tile, so a logit is the same chain of multiply-adds
  * for any number of rows. When a chunk's hidden units are through, four rows at a time add up their

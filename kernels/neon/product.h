@@ -18,8 +18,9 @@
  * because batches are multiples of eight more often than of six, and its loads are only a quarter
  * of its multiply-adds as it is.
  *
- * Fewer than eight rows would leave too few chains, so these tiles are wider: 1 or 2 rows take four
- * panels at once, 3 or 4 rows two. They read each weight once, which is all the speed there is.
+ * Fewer rows would leave too few chains, so their tiles are wider: 1 or 2 rows take four panels at
+ * once, 3 or 4 rows two; 5 rows or more have enough. They read each weight once, which is all the
+ * speed there is.
  *
  * Many rows go in chunks of 64, panel by panel; k goes in blocks of 256, so that a block of the
  * panel (8 KiB) stays in L1 while the tiles of the chunk pass over it. Sums between two blocks rest
@@ -165,7 +166,7 @@ INLINE void product_panel(const struct product *p, size_t row, size_t rows, size
 {
     float sums[CHUNK_ROWS][PANEL];
     size_t terms = product_terms(p);
-    size_t block = rows > TILE_ROWS ? BLOCK_TERMS : terms + 1;
+    size_t block = rows > TILE_ROWS ? BLOCK_TERMS : terms;
     const float *panel = p->panels + out / PANEL * panel_floats(terms);
     size_t begin = 0;
     do {

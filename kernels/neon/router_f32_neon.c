@@ -32,33 +32,13 @@ static void gram(const float *f, size_t tasks, size_t width, size_t ld, struct s
                  float *squares)
 {
     for (size_t j = 0; j < tasks; j += GRAM_TILE) {
-        size_t count = tasks - j;
+        size_t count = tasks - j < GRAM_TILE ? tasks - j : GRAM_TILE;
         for (size_t i = 0; i < j; i += GRAM_TILE)
             switch (count) {
-            case 1:
-                gram_beside(1, f, width, ld, i, j, s);
-                break;
-            case 2:
-                gram_beside(2, f, width, ld, i, j, s);
-                break;
-            case 3:
-                gram_beside(3, f, width, ld, i, j, s);
-                break;
-            default:
-                gram_beside(4, f, width, ld, i, j, s);
+                CASES_TO_4(gram_beside(N, f, width, ld, i, j, s))
             }
         switch (count) {
-        case 1:
-            gram_diagonal(1, f, width, ld, j, s, squares);
-            break;
-        case 2:
-            gram_diagonal(2, f, width, ld, j, s, squares);
-            break;
-        case 3:
-            gram_diagonal(3, f, width, ld, j, s, squares);
-            break;
-        default:
-            gram_diagonal(4, f, width, ld, j, s, squares);
+            CASES_TO_4(gram_diagonal(N, f, width, ld, j, s, squares))
         }
     }
 }
@@ -129,18 +109,7 @@ static void average_columns(struct scores s, size_t tasks, const float *f0, cons
     for (; i + TILE_ROWS <= tasks; i += TILE_ROWS)
         average_tile(TILE_ROWS, s, tasks, i, f0, f, ld, scale, y, width, count);
     switch (tasks - i) {
-#define CASE(R)                                                                                    \
-    case R:                                                                                        \
-        average_tile(R, s, tasks, i, f0, f, ld, scale, y, width, count);                           \
-        break;
-        CASE(1)
-        CASE(2)
-        CASE(3)
-        CASE(4)
-        CASE(5)
-        CASE(6)
-        CASE(7)
-#undef CASE
+        CASES_TO_7(average_tile(N, s, tasks, i, f0, f, ld, scale, y, width, count))
     }
 }
 

@@ -6,6 +6,18 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
+/* Cases of a switch over a size: `statement` with the constant N in its place. */
+#define CASE(size, statement)                                                                      \
+case size: {                                                                                       \
+    enum { N = size };                                                                             \
+    statement;                                                                                     \
+    break;                                                                                         \
+}
+#define CASES_TO_4(statement)                                                                      \
+    CASE(1, statement) CASE(2, statement) CASE(3, statement) CASE(4, statement)
+#define CASES_TO_7(statement)                                                                      \
+    CASES_TO_4(statement) CASE(5, statement) CASE(6, statement) CASE(7, statement)
+
 #ifdef __clang__
 #    define UNROLL _Pragma("clang loop unroll(full)")
 #else
