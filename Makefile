@@ -104,18 +104,20 @@ $(BUILD)/%.o: %.c
 	$(call show,CC,$<)
 	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
 
-# Only kernel files get ISA flags, so one binary runs on any CPU of its architecture.
+# Only kernel files get ISA flags, so one binary runs on any CPU of its architecture. Their loops begin
+# on cache lines: how fast a kernel runs may not depend on what the linker puts before it.
+ALIGNED := -falign-functions=64 -falign-loops=64
 define kernel_rule
 $(BUILD)/kernels/$(1)/%_$(1).o: kernels/$(1)/%_$(1).c
 	@mkdir -p $$(@D)
 	$$(call show,CC,$$<)
-	$$(Q)$$(CC) $$(CFLAGS) $$($(1)_CFLAGS) -c -o $$@ $$<
+	$$(Q)$$(CC) $$(CFLAGS) $$(ALIGNED) $$($(1)_CFLAGS) -c -o $$@ $$<
 endef
 define variant_rule
 $(BUILD)/kernels/$(1)/%_$(1)_$(2).o: kernels/$(1)/%_$(1).c
 	@mkdir -p $$(@D)
 	$$(call show,CC,"$$< ($(2))")
-	$$(Q)$$(CC) $$(CFLAGS) $$($(1)_$(2)_CFLAGS) -DKERNEL=$$*_$(1)_$(2) \
+	$$(Q)$$(CC) $$(CFLAGS) $$(ALIGNED) $$($(1)_$(2)_CFLAGS) -DKERNEL=$$*_$(1)_$(2) \
 	    -DKERNEL_ISA=$$($(1)_$(2)_ISA) -c -o $$@ $$<
 endef
 $(foreach b,$(PRESENT),$(if $($(b)_VARIANTS),\
