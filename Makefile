@@ -82,7 +82,7 @@ check-emulated: built ## check on emulated old CPUs: no instruction leaks out of
 
 # One inner make builds what all the goals run, after what they need is installed: it sees libraries
 # that have only just come, and goals side by side never build the same file twice at once.
-built: deps-needed
+built: deps-needed $(call asked,clean)
 	@$(MAKE) $(if $(V),,-s) --no-print-directory $(EKTM) $(if $(call asked,test),$(BUILD)/tests/ektm-tests)
 
 # ---- building ------------------------------------------------------------------------------------
