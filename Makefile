@@ -64,6 +64,9 @@ EKTM    := $(BUILD)/ektm
 
 # ---- targets --------------------------------------------------------------------------------------
 
+# Those of the given goals that were asked for.
+asked = $(filter $(1),$(MAKECMDGOALS))
+
 .PHONY: all built deps deps-needed bench test check check-emulated format format-check lint clean help FORCE
 
 all: built ## build build/<arch>-<compiler>/ektm
@@ -156,7 +159,6 @@ PACKAGES_AARCH64  := gcc-aarch64-linux-gnu libc6-dev-arm64-cross libhwloc-dev:ar
 DEPS ?= yes
 
 # What the goals asked for run, on this machine or in the emulator.
-asked  = $(filter $(1),$(MAKECMDGOALS))
 NEEDED := $(if $(call asked,bench test check check-emulated),$(if $(CROSS),$(PACKAGES_EMULATOR) $(PACKAGES_AARCH64),$(PACKAGES_RUN))) \
           $(if $(call asked,test),$(PACKAGES_TEST)) $(if $(call asked,check-emulated),$(PACKAGES_EMULATOR))
 
