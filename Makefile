@@ -7,6 +7,9 @@ MAKEFLAGS += --no-builtin-rules
 
 HOST := $(shell uname -m)
 ARCH ?= $(HOST)
+ifeq ($(filter x86_64 aarch64,$(ARCH)),)
+  $(error ARCH is $(ARCH); x86_64 and aarch64 are allowed)
+endif
 ifneq ($(ARCH),$(HOST))
   CROSS := $(ARCH)-linux-gnu-
   RUN   ?= qemu-$(ARCH)-static
@@ -70,6 +73,12 @@ asked = $(filter $(1),$(MAKECMDGOALS))
 .PHONY: all built deps deps-needed bench test check check-emulated format format-check lint clean help FORCE
 
 all: built ## build build/<arch>-<compiler>/ektm
+
+ifdef CROSS
+  ifneq ($(call asked,bench test),)
+    $(error bench and test run on this machine; for $(ARCH) there is make check)
+  endif
+endif
 
 bench: built ## measure this machine: every layer, backend, batch, thread count (ARGS=--quick)
 	@$(EKTM) bench $(ARGS)
@@ -160,7 +169,8 @@ DEPS ?= yes
 
 # What the goals asked for run, on this machine or in the emulator.
 NEEDED := $(if $(call asked,bench test check check-emulated),$(if $(CROSS),$(PACKAGES_EMULATOR) $(PACKAGES_AARCH64),$(PACKAGES_RUN))) \
-          $(if $(call asked,test),$(PACKAGES_TEST)) $(if $(call asked,check-emulated),$(PACKAGES_EMULATOR))
+          $(if $(call asked,test),$(PACKAGES_TEST)) $(if $(call asked,check-emulated),$(PACKAGES_EMULATOR)) \
+          $(if $(call asked,format format-check lint),$(PACKAGES_LINT))
 
 deps: ## install everything that any target needs (Debian; root or sudo)
 	@DEPS=$(DEPS) tests/install.sh $(PACKAGES_RUN) $(PACKAGES_TEST) $(PACKAGES_LINT) \
@@ -173,13 +183,14 @@ deps-needed:
 
 SOURCES := $(wildcard reference/*.[ch] kernels/*.[ch] kernels/*/*.[ch] harness/*.[ch] harness/*/*.[ch] tests/*.[ch])
 
-format: ## rewrite every source in the one style
+format: deps-needed ## rewrite every source in the one style
 	@clang-format -i $(SOURCES)
 
-format-check:
+format-check: deps-needed
 	@clang-format --dry-run -Werror $(SOURCES)
 
-lint: built ## clang's static analyser over the sources
+lint: built ## clang's static analyser over the sources but kernels and tests
+	@command -v clang-tidy >/dev/null || { echo "lint: needs clang-tidy, from Debian's package of that name" >&2; exit 3; }
 	@printf '%s\n' $(REFERENCE) $(KERNELS_OTHER) $(HARNESS) $(MAIN) | \
 	    xargs -P $(shell nproc) -n 4 sh -c 'clang-tidy --quiet --warnings-as-errors="*" "$$@" -- \
 	        -std=gnu11 -D_GNU_SOURCE -I. -I$(BUILD) 2>/dev/null' lint
