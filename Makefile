@@ -7,6 +7,9 @@ MAKEFLAGS += --no-builtin-rules
 
 HOST := $(shell uname -m)
 ARCH ?= $(HOST)
+ifeq ($(filter x86_64 aarch64,$(ARCH)),)
+  $(error ARCH is $(ARCH); x86_64 and aarch64 are allowed)
+endif
 ifneq ($(ARCH),$(HOST))
   CROSS := $(ARCH)-linux-gnu-
   RUN   ?= qemu-$(ARCH)-static
@@ -64,9 +67,18 @@ EKTM    := $(BUILD)/ektm
 
 # ---- targets --------------------------------------------------------------------------------------
 
+# Those of the given goals that were asked for.
+asked = $(filter $(1),$(MAKECMDGOALS))
+
 .PHONY: all built deps deps-needed bench test check check-emulated format format-check lint clean help FORCE
 
 all: built ## build build/<arch>-<compiler>/ektm
+
+ifdef CROSS
+  ifneq ($(call asked,bench test),)
+    $(error bench and test run on this machine; for $(ARCH) there is make check)
+  endif
+endif
 
 bench: built ## measure this machine: every layer, backend, batch, thread count (ARGS=--quick)
 	@$(EKTM) bench $(ARGS)
@@ -82,7 +94,7 @@ check-emulated: built ## check on emulated old CPUs: no instruction leaks out of
 
 # One inner make builds what all the goals run, after what they need is installed: it sees libraries
 # that have only just come, and goals side by side never build the same file twice at once.
-built: deps-needed
+built: deps-needed $(call asked,clean)
 	@$(MAKE) $(if $(V),,-s) --no-print-directory $(EKTM) $(if $(call asked,test),$(BUILD)/tests/ektm-tests)
 
 # ---- building ------------------------------------------------------------------------------------
@@ -107,18 +119,20 @@ $(BUILD)/%.o: %.c
 	$(call show,CC,$<)
 	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
 
-# Only kernel files get ISA flags, so one binary runs on any CPU of its architecture.
+# Only kernel files get ISA flags, so one binary runs on any CPU of its architecture. Their loops begin
+# on cache lines: how fast a kernel runs may not depend on what the linker puts before it.
+ALIGNED := -falign-functions=64 -falign-loops=64
 define kernel_rule
 $(BUILD)/kernels/$(1)/%_$(1).o: kernels/$(1)/%_$(1).c
 	@mkdir -p $$(@D)
 	$$(call show,CC,$$<)
-	$$(Q)$$(CC) $$(CFLAGS) $$($(1)_CFLAGS) -c -o $$@ $$<
+	$$(Q)$$(CC) $$(CFLAGS) $$(ALIGNED) $$($(1)_CFLAGS) -c -o $$@ $$<
 endef
 define variant_rule
 $(BUILD)/kernels/$(1)/%_$(1)_$(2).o: kernels/$(1)/%_$(1).c
 	@mkdir -p $$(@D)
 	$$(call show,CC,"$$< ($(2))")
-	$$(Q)$$(CC) $$(CFLAGS) $$($(1)_$(2)_CFLAGS) -DKERNEL=$$*_$(1)_$(2) \
+	$$(Q)$$(CC) $$(CFLAGS) $$(ALIGNED) $$($(1)_$(2)_CFLAGS) -DKERNEL=$$*_$(1)_$(2) \
 	    -DKERNEL_ISA=$$($(1)_$(2)_ISA) -c -o $$@ $$<
 endef
 $(foreach b,$(PRESENT),$(if $($(b)_VARIANTS),\
@@ -158,9 +172,9 @@ PACKAGES_AARCH64  := gcc-aarch64-linux-gnu libc6-dev-arm64-cross libhwloc-dev:ar
 DEPS ?= yes
 
 # What the goals asked for run, on this machine or in the emulator.
-asked  = $(filter $(1),$(MAKECMDGOALS))
 NEEDED := $(if $(call asked,bench test check check-emulated),$(if $(CROSS),$(PACKAGES_EMULATOR) $(PACKAGES_AARCH64),$(PACKAGES_RUN))) \
-          $(if $(call asked,test),$(PACKAGES_TEST)) $(if $(call asked,check-emulated),$(PACKAGES_EMULATOR))
+          $(if $(call asked,test),$(PACKAGES_TEST)) $(if $(call asked,check-emulated),$(PACKAGES_EMULATOR)) \
+          $(if $(call asked,format format-check lint),$(PACKAGES_LINT))
 
 deps: ## install everything that any target needs (Debian; root or sudo)
 	@DEPS=$(DEPS) tests/install.sh $(PACKAGES_RUN) $(PACKAGES_PEERS) $(PACKAGES_TEST) $(PACKAGES_LINT) \
@@ -173,13 +187,14 @@ deps-needed:
 
 SOURCES := $(wildcard reference/*.[ch] kernels/*.[ch] kernels/*/*.[ch] harness/*.[ch] harness/*/*.[ch] tests/*.[ch])
 
-format: ## rewrite every source in the one style
+format: deps-needed ## rewrite every source in the one style
 	@clang-format -i $(SOURCES)
 
-format-check:
+format-check: deps-needed
 	@clang-format --dry-run -Werror $(SOURCES)
 
-lint: built ## clang's static analyser over the sources
+lint: built ## clang's static analyser over the sources but kernels and tests
+	@command -v clang-tidy >/dev/null || { echo "lint: needs clang-tidy, from Debian's package of that name" >&2; exit 3; }
 	@printf '%s\n' $(REFERENCE) $(KERNELS_OTHER) $(HARNESS) $(MAIN) | \
 	    xargs -P $(shell nproc) -n 4 sh -c 'clang-tidy --quiet --warnings-as-errors="*" "$$@" -- \
 	        -std=gnu11 -D_GNU_SOURCE -I. -I$(BUILD) 2>/dev/null' lint

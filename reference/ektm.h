@@ -8,6 +8,11 @@
 
 enum { FIELDS_MAX = 1024, BOTTOM_MAX = 8 };
 
+/* Temperatures of the router. Below, f32 does not tell similarities apart finely enough for their
+ * softmax; above, all shares are equal. */
+#define TAU_MIN 1e-3F
+#define TAU_MAX 1e6F
+
 /* The sizes and options of a model. Symbols as in EKTM.md. */
 struct ektm_config {
     size_t fields;             /* F, 1 .. FIELDS_MAX                          */

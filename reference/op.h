@@ -33,7 +33,7 @@ struct options {
     enum activation activation; /* dense */
     enum pooling pooling;       /* embedding */
     enum similarity similarity; /* router */
-    float tau;                  /* router: softmax temperature, > 0 */
+    float tau;                  /* router: softmax temperature, 1e-3 .. 1e6 */
 };
 
 /* One use of an op: sizes, options and memory. `tensor` is indexed by the op's own operand names

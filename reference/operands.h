@@ -24,7 +24,8 @@ enum {
 };
 
 /* F_i = (f_0 + sum_j softmax_j(cos_ij / tau) f_j) / (T+1), i, j = 1 .. T, where cos_ij compares f_i
- * and f_j of the row (mode sample) or u_i and u_j (mode task). EKTM.md, layer 5. */
+ * and f_j of the row (mode sample) or u_i and u_j (mode task). The squared length of each of these
+ * vectors must be 0 or a normal number of the kernel's dtype. EKTM.md, layer 5. */
 enum {
     ROUTER_F0, /* [BATCH, WIDTH]: the CTR tower                                      */
     ROUTER_F,  /* [BATCH, TASKS, WIDTH]: the CVR towers                              */

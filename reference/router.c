@@ -23,7 +23,7 @@ static double dot(const struct call *call, size_t row, size_t i, size_t j)
 }
 
 /* share[j] = softmax_j(cos(i, j) / tau). The cosine with a zero vector is 0. No score of row i is
- * above its own, s_ii, so exp(s_ij - s_ii) stays in range whatever tau is. */
+ * above its own, s_ii, by more than a rounding, so exp(s_ij - s_ii) stays in range. */
 static void softmax_of_similarities(const struct call *call, size_t row, size_t i, double *share)
 {
     size_t tasks = call->dims.extent[TASKS];

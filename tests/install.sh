@@ -4,6 +4,7 @@
 set -eu
 
 [ "${DEPS:-yes}" != no ] || exit 0
+[ $# -gt 0 ] || exit 0
 if ! command -v dpkg-query >/dev/null 2>&1; then
     echo "deps: not a Debian system; install what provides: $*" >&2
     exit 0

@@ -68,6 +68,34 @@ static void same(const struct model *a, const struct model *b)
     }
 }
 
+/* Cosines of vectors whose squared length leaves 32 bits would be wrong without a word. */
+Test(safetensors, task_vectors_out_of_range_are_refused)
+{
+    struct model model = saved(SIMILARITY_TASK, 5), back;
+    size_t w = 0;
+    while (strcmp(model.ektm.weight[w].name, "router.task") != 0)
+        w++;
+    float *u = model.weight[w].data;
+    static const float fine[] = {0, 1e-15F, 1e18F}, wrong[] = {1e-22F, 1e20F};
+    for (size_t i = 0; i < sizeof fine / sizeof *fine; i++) {
+        for (size_t e = 0; e < model.ektm.weight[w].columns; e++)
+            u[e] = fine[i];
+        cr_assert(model_save(&model, path, &fault));
+        cr_expect(model_load(&back, path, &topology, &fault), "%g: %s", (double)fine[i],
+                  fault.text);
+        model_free(&back);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        for (size_t e = 0; e < model.ektm.weight[w].columns; e++)
+            u[e] = wrong[i];
+        cr_assert(model_save(&model, path, &fault));
+        cr_expect_not(model_load(&back, path, &topology, &fault), "%g", (double)wrong[i]);
+        cr_expect(strstr(fault.text, "'router.task': the squared length of row 0"), "%s",
+                  fault.text);
+    }
+    model_free(&model);
+}
+
 Test(safetensors, come_back_as_they_were_written)
 {
     for (enum similarity s = SIMILARITY_SAMPLE; s <= SIMILARITY_TASK; s++) {
@@ -225,6 +253,8 @@ static const struct {
     {"__metadata__", "pooling", "\"max\"", "pooling is 'max'"},
     {"__metadata__", "tau", "\"0\"", "tau is '0'"},
     {"__metadata__", "tau", "\"-1\"", "tau is '-1'"},
+    {"__metadata__", "tau", "\"0.0009\"", "tau is '0.0009'"},
+    {"__metadata__", "tau", "\"2e6\"", "tau is '2e6'"},
     {"__metadata__", "tau", "\"nan\"", "tau is 'nan'"},
     {"__metadata__", "tau", "\"1e99\"", "tau is '1e99'"},
     {"__metadata__", "tau", "\"1x\"", "tau is '1x'"},

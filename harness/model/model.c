@@ -3,6 +3,7 @@
 #include "harness/model/shapes.h"
 #include "harness/random.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,6 +128,27 @@ static bool read_weights(struct model *model, const struct safetensors *file, st
     return true;
 }
 
+/* Kernels take cosines of the task vectors in f32: their squared lengths must exist there. */
+static bool check_task_vectors(const struct model *model, const char *path, struct fault *fault)
+{
+    size_t w = 0;
+    while (w < model->ektm.weights && strcmp(model->ektm.weight[w].name, "router.task") != 0)
+        w++;
+    if (w == model->ektm.weights)
+        return true;
+    for (size_t task = 0; task < model->ektm.weight[w].rows; task++) {
+        double square = 0;
+        for (size_t e = 0; e < model->ektm.weight[w].columns; e++)
+            square += pow(real_at(&model->weight[w], task, e), 2);
+        if (square != 0 && !(square >= FLT_MIN && square <= FLT_MAX))
+            return fault_caller(fault,
+                                "%s: tensor 'router.task': the squared length of row %zu is %g; "
+                                "0 and %g to %g are allowed",
+                                path, task, square, (double)FLT_MIN, (double)FLT_MAX);
+    }
+    return true;
+}
+
 /* Nothing is allocated for weights before their sizes are known to be those of the file. */
 static bool load(struct model *model, const struct safetensors *file,
                  const struct topology *topology, struct fault *fault)
@@ -137,7 +159,7 @@ static bool load(struct model *model, const struct safetensors *file,
     if (!ektm_build(&model->ektm, &config))
         return fault_memory(fault, "the table of layers");
     if (shapes_check(&model->ektm, file, fault) && allocate(model, topology, fault) &&
-        read_weights(model, file, fault))
+        read_weights(model, file, fault) && check_task_vectors(model, file->path, fault))
         return true;
     model_free(model);
     return false;

@@ -83,29 +83,49 @@ static bool cell_fault(const struct rows *rows, size_t column, struct fault *fau
 
 /* ---- lines ----------------------------------------------------------------------------------- */
 
+/* Room for one more byte and the end of the text. */
+static bool grow(struct rows *rows, size_t length, struct fault *fault)
+{
+    if (length + 2 <= rows->text_room)
+        return true;
+    if (length >= LINE_BYTES_MAX)
+        return fault_caller(fault, "%s:%zu: is longer than %d bytes, the most that is allowed",
+                            rows->path, rows->line, LINE_BYTES_MAX);
+    size_t room = 2 * length + 256;
+    char *text = realloc(rows->text, room);
+    if (!text)
+        return fault_memory(fault, "a line of rows");
+    rows->text = text;
+    rows->text_room = room;
+    return true;
+}
+
 /* Reads a line without its end. `*end`: there is none left. */
 static bool read_line(struct rows *rows, size_t *length, bool *end, struct fault *fault)
 {
-    errno = 0;
-    ssize_t got = getline(&rows->text, &rows->text_room, rows->file);
-    *end = got < 0 && feof(rows->file);
-    if (*end)
-        return true;
-    if (got < 0)
-        return errno == ENOMEM
-                   ? fault_memory(fault, "a line of rows")
-                   : fault_caller(fault, "%s: cannot be read: %s", rows->path, strerror(errno));
+    int byte;
     rows->line++;
-    *length = (size_t)got;
-    if (*length && rows->text[*length - 1] == '\n')
-        --*length;
+    *length = 0;
+    while ((byte = getc_unlocked(rows->file)) != EOF && byte != '\n') {
+        if (byte == '\0')
+            return fault_caller(fault, "%s:%zu: byte %zu is NUL; lines of text are read",
+                                rows->path, rows->line, *length + 1);
+        if (!grow(rows, *length, fault))
+            return false;
+        rows->text[(*length)++] = (char)byte;
+    }
+    if (byte == EOF && ferror(rows->file))
+        return fault_caller(fault, "%s: cannot be read: %s", rows->path, strerror(errno));
+    *end = byte == EOF && *length == 0;
+    if (*end) {
+        rows->line--;
+        return true;
+    }
+    if (!grow(rows, *length, fault))
+        return false;
     if (*length && rows->text[*length - 1] == '\r')
         --*length;
     rows->text[*length] = '\0';
-    const char *nul = memchr(rows->text, '\0', *length);
-    if (nul)
-        return fault_caller(fault, "%s:%zu: byte %zu is NUL; lines of text are read", rows->path,
-                            rows->line, (size_t)(nul - rows->text) + 1);
     const char *quote = strchr(rows->text, '"');
     if (quote) {
         size_t column = 1;

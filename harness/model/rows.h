@@ -12,7 +12,10 @@
 
 #include <stdio.h>
 
-enum { BAG_IDS_MAX = 1 << 20 }; /* in one cell */
+enum {
+    BAG_IDS_MAX = 1 << 20,   /* in one cell */
+    LINE_BYTES_MAX = 1 << 28 /* of the file */
+};
 
 struct rows {
     const char *path; /* as sentences name it */

@@ -125,11 +125,11 @@ static bool read_options(struct ektm_config *config, const struct safetensors *f
     if (tau) {
         char *end;
         config->tau = strtof(tau, &end);
-        if (end == tau || *end || !(config->tau > 0) || !isfinite(config->tau))
+        if (end == tau || *end || !(config->tau >= TAU_MIN && config->tau <= TAU_MAX))
             return fault_caller(fault,
-                                "%s: __metadata__: tau is '%.64s'; a finite number above 0 is "
+                                "%s: __metadata__: tau is '%.64s'; a number from %g to %g is "
                                 "allowed",
-                                file->path, tau);
+                                file->path, tau, (double)TAU_MIN, (double)TAU_MAX);
     }
     return true;
 }

@@ -33,7 +33,7 @@ static void *prepare(const struct call *call)
 {
     const struct tensor *t = call->tensor;
     const struct columns u = {&t[HEAD_U], call->dims.extent[WIDTH]};
-    return panels_pack(&t[HEAD_UBIAS], call->dims.extent[HIDDEN], &u, 1);
+    return panels_pack(&t[HEAD_UBIAS], call->dims.extent[HIDDEN], &u, 1, panel_width);
 }
 
 /* Adds the hidden units from `unit` on, `vectors` vectors of them, to the logits of `rows` rows. */

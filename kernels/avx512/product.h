@@ -25,16 +25,23 @@
 #ifndef EKTM_KERNELS_AVX512_PRODUCT_H
 #define EKTM_KERNELS_AVX512_PRODUCT_H
 
-#include "kernels/avx512/panel.h"
+#include "kernels/avx512/lanes.h"
+#include "kernels/panel.h"
 
 #include <math.h>
 
 enum {
+    PANEL_VECTORS = 4,
+    PANEL = PANEL_VECTORS * LANES,
     TILE_ROWS = 6,
     WIDE_VECTORS = 2 * PANEL_VECTORS, /* of a tile for a single row */
     BLOCK_ROWS = 16 * TILE_ROWS,
     DEPTH = 512
 };
+
+static const struct panel_width panel_width = {LANES, PANEL};
+
+INLINE size_t whole_vectors(size_t outs) { return (outs + LANES - 1) / LANES * LANES; }
 
 /* Panels in the tile of a call that has so few rows. */
 INLINE size_t panels_at_once(const size_t rows) { return rows == 1 ? 2 : 1; }
