@@ -104,6 +104,7 @@ static bool grow(struct rows *rows, size_t length, struct fault *fault)
 static bool read_line(struct rows *rows, size_t *length, bool *end, struct fault *fault)
 {
     int byte;
+    bool returned = false; /* the last byte is a carriage return */
     rows->line++;
     *length = 0;
     while ((byte = getc_unlocked(rows->file)) != EOF && byte != '\n') {
@@ -113,6 +114,7 @@ static bool read_line(struct rows *rows, size_t *length, bool *end, struct fault
         if (!grow(rows, *length, fault))
             return false;
         rows->text[(*length)++] = (char)byte;
+        returned = byte == '\r';
     }
     if (byte == EOF && ferror(rows->file))
         return fault_caller(fault, "%s: cannot be read: %s", rows->path, strerror(errno));
@@ -123,8 +125,7 @@ static bool read_line(struct rows *rows, size_t *length, bool *end, struct fault
     }
     if (!grow(rows, *length, fault))
         return false;
-    if (*length && rows->text[*length - 1] == '\r')
-        --*length;
+    *length -= returned;
     rows->text[*length] = '\0';
     const char *quote = strchr(rows->text, '"');
     if (quote) {
