@@ -105,14 +105,20 @@ static bool read_line(struct rows *rows, size_t *length, bool *end, struct fault
 {
     int byte;
     bool returned = false; /* the last byte is a carriage return */
+    size_t column = 1;
     rows->line++;
     *length = 0;
     while ((byte = getc_unlocked(rows->file)) != EOF && byte != '\n') {
         if (byte == '\0')
             return fault_caller(fault, "%s:%zu: byte %zu is NUL; lines of text are read",
                                 rows->path, rows->line, *length + 1);
+        if (byte == '"')
+            return fault_caller(fault,
+                                "%s:%zu: column %zu: has a quotation mark; cells are not quoted",
+                                rows->path, rows->line, column);
         if (!grow(rows, *length, fault))
             return false;
+        column += byte == ',';
         rows->text[(*length)++] = (char)byte;
         returned = byte == '\r';
     }
@@ -127,14 +133,6 @@ static bool read_line(struct rows *rows, size_t *length, bool *end, struct fault
         return false;
     *length -= returned;
     rows->text[*length] = '\0';
-    const char *quote = strchr(rows->text, '"');
-    if (quote) {
-        size_t column = 1;
-        for (const char *c = rows->text; c < quote; c++)
-            column += *c == ',';
-        return fault_caller(fault, "%s:%zu: column %zu: has a quotation mark; cells are not quoted",
-                            rows->path, rows->line, column);
-    }
     return true;
 }
 
