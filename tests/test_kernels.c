@@ -27,6 +27,7 @@ ParameterizedTest(size_t *index, kernels, agrees_with_reference)
     if (!kernel_usable(kernel, reason, sizeof reason))
         cr_skip_test("%s: %s", kernel->name, reason);
     size_t trials = awkward_trials(kernel->op);
+    cr_assert_gt(trials, 0, "%s: its op has no awkward shapes", kernel->name);
     for (size_t i = 0; i < SEEDS * trials; i++) {
         struct trial trial = awkward_trial(kernel->op, i % trials, FIRST_SEED + i / trials);
         struct bed bed;
