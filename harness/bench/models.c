@@ -332,14 +332,17 @@ static bool check_bits(struct models *models, struct run *run, struct contender 
     return fine;
 }
 
-/* Samples of the contender with that seating. */
+/* Samples of the contender with that seating. Checks compute on the calling thread too: what is
+ * sampled lies where the team's members touch it first. */
 static bool sample_seated(struct models *models, struct run *run, struct contender *c,
                           struct seating seating, size_t rows, const struct sampling *sampling,
                           struct competitor *competitor, struct fault *fault)
 {
-    return run_seat(run, seating, fault) && bind(models, run, c, rows, fault) &&
-           check(models, run, c, fault) && (c->invalid || check_bits(models, run, c, fault)) &&
-           (c->invalid || sample_interleaved(sampling, competitor, 1, fault));
+    if (!run_seat(run, seating, fault) || !bind(models, run, c, rows, fault) ||
+        !check(models, run, c, fault) || (!c->invalid && !check_bits(models, run, c, fault)))
+        return false;
+    activations_refresh(&models->subject->activations);
+    return c->invalid || sample_interleaved(sampling, competitor, 1, fault);
 }
 
 /* `rows` rows with the job's seating, against `base_rows` rows on one thread. */
