@@ -434,7 +434,11 @@ void report_end(const struct run *run)
 {
     size_t noisy = 0, busy = 0, i;
     json_t *r;
-    json_array_foreach(run->journal.records, i, r) { noisy += is_noisy(r); }
+    json_array_foreach(run->journal.records, i, r)
+    {
+        noisy += is_noisy(r);
+        busy += is_noisy(r) && strstr(text(r, "reason"), BUSY_REASON) != NULL;
+    }
     printf("\n");
     print_skipped(run->journal.records);
     print_invalid(run->journal.records);
