@@ -5,6 +5,7 @@
 
 #include <argp.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,16 @@ static const struct argp_option all[OPTIONS] = {
                          "A synthetic machine, such as \"pack:2 l3:4 core:8 pu:2\"", 0},
     [OPTION_QUICK] = {"quick", KEY + OPTION_QUICK, NULL, 0, "A first answer within a minute", 0},
     [OPTION_FULL] = {"full", KEY + OPTION_FULL, NULL, 0, "Everything, however long it takes", 0},
+};
+
+/* What --help says of an option that takes one value instead of a list. */
+static const struct {
+    const char *value, *about;
+} alone[OPTIONS] = {
+    [OPTION_BACKEND] = {"NAME", "The backend that computes"},
+    [OPTION_PRESET] = {"NAME", NULL},
+    [OPTION_BATCH] = {"N", NULL},
+    [OPTION_THREADS] = {"N", "Thread count"},
 };
 
 typedef bool exists(const char *name);
@@ -60,15 +71,27 @@ static bool placement_exists(const char *name)
     return strcmp(name, "compact") == 0 || strcmp(name, "spread") == 0;
 }
 
+static const char *const listed = "`ektm list` shows what is";
+
+/* The number formats that a kernel has. */
+static const char *dtypes_allowed(void)
+{
+    static char text[64];
+    size_t used = (size_t)snprintf(text, sizeof text, "allowed:");
+    for (enum dtype dtype = 0; dtype < DTYPES && used < sizeof text; dtype++)
+        if (dtype_exists(dtype_name(dtype)))
+            used += (size_t)snprintf(text + used, sizeof text - used, " %s", dtype_name(dtype));
+    return text;
+}
+
 /* Cuts `text` at its commas, in place. */
-static bool parse_names(struct names *names, char *text, exists *known, const char *where,
-                        struct fault *fault)
+static bool parse_names(struct names *names, char *text, exists *known, const char *allowed,
+                        const char *where, struct fault *fault)
 {
     names->count = 0;
     for (char *rest = text, *name; (name = strsep(&rest, ","));) {
         if (!known(name))
-            return fault_caller(fault, "--%s: '%s' is not known; `ektm list` shows what is", where,
-                                name);
+            return fault_caller(fault, "--%s: '%s' is not known; %s", where, name, allowed);
         if (names->count == OPTION_LIST_MAX)
             return fault_caller(fault, "--%s: more than %d names", where, OPTION_LIST_MAX);
         names->name[names->count++] = name;
@@ -115,17 +138,18 @@ static bool set(struct arguments *o, enum command_option option, char *arg, stru
     const char *name = all[option].name;
     switch (option) {
     case OPTION_OP:
-        return parse_names(&o->op, arg, op_exists, name, fault);
+        return parse_names(&o->op, arg, op_exists, listed, name, fault);
     case OPTION_DTYPE:
-        return parse_names(&o->dtype, arg, dtype_exists, name, fault);
+        return parse_names(&o->dtype, arg, dtype_exists, dtypes_allowed(), name, fault);
     case OPTION_BACKEND:
-        return parse_names(&o->backend, arg, backend_exists, name, fault);
+        return parse_names(&o->backend, arg, backend_exists, listed, name, fault);
     case OPTION_KERNEL:
-        return parse_names(&o->kernel, arg, kernel_exists, name, fault);
+        return parse_names(&o->kernel, arg, kernel_exists, listed, name, fault);
     case OPTION_PRESET:
-        return parse_names(&o->preset, arg, preset_exists, name, fault);
+        return parse_names(&o->preset, arg, preset_exists, listed, name, fault);
     case OPTION_PLACEMENT:
-        return parse_names(&o->placement, arg, placement_exists, name, fault);
+        return parse_names(&o->placement, arg, placement_exists, "compact and spread are allowed",
+                           name, fault);
     case OPTION_BATCH:
         return parse_sizes(&o->batch, arg, BATCH_MAX, name, fault);
     case OPTION_THREADS:
@@ -159,12 +183,15 @@ static error_t parser(int key, char *arg, struct argp_state *state)
 {
     struct arguments *arguments = state->input;
     struct fault fault;
+    bool fine;
     if (key == ARGP_KEY_ARG)
-        argp_failure(state, STATUS_CALLER, 0, "'%s' is no option, and nothing else is taken", arg);
-    if (key < KEY || key >= KEY + OPTIONS)
+        fine = fault_caller(&fault, "'%s' is no option, and nothing else is taken", arg);
+    else if (key < KEY || key >= KEY + OPTIONS)
         return ARGP_ERR_UNKNOWN;
-    if (!set(arguments, (enum command_option)(key - KEY), arg, &fault))
-        argp_failure(state, fault.status, 0, "%s", fault.text);
+    else
+        fine = set(arguments, (enum command_option)(key - KEY), arg, &fault);
+    if (!fine)
+        exit(fault_print(&fault));
     return 0;
 }
 
@@ -173,9 +200,14 @@ void arguments_parse(struct arguments *arguments, unsigned accepted, const char 
 {
     struct argp_option taken[OPTIONS + 1] = {{0}};
     size_t count = 0;
-    for (unsigned o = 0; o < OPTIONS; o++)
-        if (accepted & TAKES(o))
-            taken[count++] = all[o];
+    for (unsigned o = 0; o < OPTIONS; o++) {
+        bool one = (accepted & TAKES_ONE(o)) == TAKES_ONE(o);
+        if (!(accepted & TAKES(o)))
+            continue;
+        taken[count] = all[o];
+        taken[count].arg = one && alone[o].value ? alone[o].value : all[o].arg;
+        taken[count++].doc = one && alone[o].about ? alone[o].about : all[o].doc;
+    }
     struct argp argp = {.options = taken, .parser = parser, .doc = about};
     *arguments = (struct arguments){.seed = 1};
     argp_parse(&argp, argc, argv, 0, NULL, arguments);

@@ -30,6 +30,11 @@ enum command_option {
 /* A command takes the OR of the options it accepts. */
 #define TAKES(option) (1u << (option))
 
+/* The same for an option that others give a list and this command one value: --help says so. The
+ * command refuses more. */
+#define TAKES_ONE(option) (TAKES(option) | TAKES((option) + OPTIONS))
+_Static_assert(2 * OPTIONS <= 32, "TAKES_ONE takes two bits for each option");
+
 enum { OPTION_LIST_MAX = 64, BATCH_MAX = 1 << 20, THREADS_MAX = 4096 };
 
 struct names {

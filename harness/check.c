@@ -122,29 +122,80 @@ static bool try_everything(struct check *check, struct fault *fault)
     return true;
 }
 
-/* One line for each kernel and one for all. */
+/* ---- what is asked for ----------------------------------------------------------------------- */
+
+/* Whether --backend names a backend that this build left out: it has no kernel in the table. */
+static bool left_out(const struct arguments *arguments, const struct backend *backend)
+{
+    for (size_t k = 0; kernels[k]; k++)
+        if (kernels[k]->backend == backend)
+            return false;
+    return arguments->backend.count && names_admit(&arguments->backend, backend->name);
+}
+
+/* That something is asked for, even if this machine has to skip it. */
+static bool sensible(const struct arguments *arguments, struct fault *fault)
+{
+    if (arguments->batch.count && !arguments->preset.count)
+        return fault_caller(fault, "--batch is for the layers that --preset adds, and no preset is "
+                                   "given");
+    for (size_t k = 0; kernels[k]; k++)
+        if (arguments_admit(arguments, kernels[k]))
+            return true;
+    for (const struct backend *const *b = backends; *b; b++)
+        if (left_out(arguments, *b))
+            return true;
+    return fault_caller(fault, "no kernel is admitted by --op, --dtype, --backend and --kernel "
+                               "together");
+}
+
+/* ---- what came out --------------------------------------------------------------------------- */
+
+struct summary {
+    size_t passed, failed, skipped;
+    struct fault why; /* the first was skipped */
+};
+
+static void skip(struct summary *summary, const char *name, const char *reason)
+{
+    printf("skipped %-34s %s\n", name, reason);
+    if (!summary->skipped++)
+        fault_machine(&summary->why, "nothing was checked: %s is skipped: %s", name, reason);
+}
+
+/* A kernel that was never tried has proven nothing. */
+static void judge(struct summary *summary, const char *name, const struct tally *t)
+{
+    if (t->failures || !t->trials) {
+        printf("FAILED  %-34s %zu of %zu trials\n", name, t->failures, t->trials);
+        summary->failed++;
+    } else {
+        printf("passed  %-34s %zu trials, largest error %.2f of the bound\n", name, t->trials,
+               t->error);
+        summary->passed++;
+    }
+}
+
+/* One line for each kernel, for each backend asked for in vain, and for all. */
 static int summarise(const struct check *check)
 {
-    size_t passed = 0, failed = 0, skipped = 0;
-    for (size_t k = 0; kernels[k]; k++) {
-        const struct tally *t = &check->tally[k];
-        char reason[128];
+    struct summary summary = {.passed = 0};
+    char reason[128];
+    for (size_t k = 0; kernels[k]; k++)
         if (!arguments_admit(&check->arguments, kernels[k]))
             continue;
-        if (!kernel_usable(kernels[k], reason, sizeof reason)) {
-            printf("skipped %-34s %s\n", kernels[k]->name, reason);
-            skipped++;
-        } else if (t->failures) {
-            printf("FAILED  %-34s %zu of %zu trials\n", kernels[k]->name, t->failures, t->trials);
-            failed++;
-        } else {
-            printf("passed  %-34s %zu trials, largest error %.2f of the bound\n", kernels[k]->name,
-                   t->trials, t->error);
-            passed++;
-        }
-    }
-    printf("%zu passed, %zu failed, %zu skipped\n", passed, failed, skipped);
-    return failed ? STATUS_FAILED : STATUS_DONE;
+        else if (kernel_usable(kernels[k], reason, sizeof reason))
+            judge(&summary, kernels[k]->name, &check->tally[k]);
+        else
+            skip(&summary, kernels[k]->name, reason);
+    for (const struct backend *const *b = backends; *b; b++)
+        if (left_out(&check->arguments, *b) && !(*b)->usable(reason, sizeof reason))
+            skip(&summary, (*b)->name, reason);
+    printf("%zu passed, %zu failed, %zu skipped\n", summary.passed, summary.failed,
+           summary.skipped);
+    if (summary.failed)
+        return STATUS_FAILED;
+    return summary.passed ? STATUS_DONE : fault_print(&summary.why);
 }
 
 int check_command(int argc, char **argv)
@@ -159,6 +210,8 @@ int check_command(int argc, char **argv)
         "pages, and compares the results with the scalar reference. --preset adds the "
         "layers of a model at their own sizes, for the rows that --batch gives.",
         argc, argv);
+    if (!sensible(&check.arguments, &fault))
+        return fault_print(&fault);
     while (kernels[check.kernels])
         check.kernels++;
     check.tally = calloc(check.kernels, sizeof *check.tally);

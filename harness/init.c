@@ -30,7 +30,7 @@ int init_command(int argc, char **argv)
 {
     struct arguments arguments;
     struct fault fault;
-    arguments_parse(&arguments, TAKES(OPTION_PRESET) | TAKES(OPTION_SEED) | TAKES(OPTION_OUT),
+    arguments_parse(&arguments, TAKES_ONE(OPTION_PRESET) | TAKES(OPTION_SEED) | TAKES(OPTION_OUT),
                     "Writes a model of a preset's sizes with random weights. The same preset "
                     "(aliexpress by default) and seed give the same file.",
                     argc, argv);

@@ -21,9 +21,8 @@ case size: {                                                                    
 #define CASES_TO_8(statement) CASES_TO_7(statement) CASE(8, statement)
 #define CASES_TO_11(statement)                                                                     \
     CASES_TO_8(statement) CASE(9, statement) CASE(10, statement) CASE(11, statement)
-#define CASES_TO_16(statement)                                                                     \
-    CASES_TO_11(statement)                                                                         \
-    CASE(12, statement) CASE(13, statement) CASE(14, statement) CASE(15, statement)                \
-        CASE(16, statement)
+#define CASES_TO_14(statement)                                                                     \
+    CASES_TO_11(statement) CASE(12, statement) CASE(13, statement) CASE(14, statement)
+#define CASES_TO_16(statement) CASES_TO_14(statement) CASE(15, statement) CASE(16, statement)
 
 #endif

@@ -124,6 +124,21 @@ Test(compose, what_cannot_run_is_refused)
     }
 }
 
+Test(compose, what_was_computed_is_forgotten_and_computed_again)
+{
+    struct composed composed;
+    const float *p = activations.memory.buffer[BUFFER_P].data;
+    cr_assert(compose(&composed, &model, kernels[0]->backend, kernels[0]->isa, &fault), "%s",
+              fault.text);
+    cr_assert(composed_bind(&composed, &activations, ROWS_COUNT, 1, &fault), "%s", fault.text);
+    activations_refresh(&activations);
+    for (size_t i = 0; i < predictions; i++)
+        cr_assert_eq(p[i], 0);
+    composed_forward(&composed, 0, 1);
+    cr_expect(memcmp(p, expected, predictions * sizeof *p) == 0, "the inputs did not stay");
+    composed_free(&composed);
+}
+
 Test(compose, ids_grow_and_stay)
 {
     struct tensor *buffer = &activations.memory.buffer[BUFFER_IDS];

@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { SEEDS = 2, FIRST_SEED = 1001, KERNELS_MAX = 1024 };
@@ -27,6 +28,7 @@ ParameterizedTest(size_t *index, kernels, agrees_with_reference)
     if (!kernel_usable(kernel, reason, sizeof reason))
         cr_skip_test("%s: %s", kernel->name, reason);
     size_t trials = awkward_trials(kernel->op);
+    cr_assert_gt(trials, 0, "%s: its op has no awkward shapes", kernel->name);
     for (size_t i = 0; i < SEEDS * trials; i++) {
         struct trial trial = awkward_trial(kernel->op, i % trials, FIRST_SEED + i / trials);
         struct bed bed;
@@ -37,6 +39,60 @@ ParameterizedTest(size_t *index, kernels, agrees_with_reference)
         cr_expect(verdict.passed, "%s: %s (%s)", kernel->name, verdict.text, shape);
         bed_free(&bed);
     }
+}
+
+/* ---- at the sizes of real models ------------------------------------------------------------- */
+
+/* A parameter is a layer of a preset: preset * LAYERS_MAX + layer. */
+enum { LAYERS_MAX = 1000, PARAMETERS_MAX = 1000, LAYER_SEED = 77 };
+
+ParameterizedTestParameters(kernels, agree_on_layers_of_presets)
+{
+    static size_t index[PARAMETERS_MAX];
+    size_t count = 0;
+    for (size_t p = 0; ektm_presets[p].name; p++) {
+        struct ektm ektm;
+        if (!ektm_build(&ektm, &ektm_presets[p].config))
+            abort();
+        for (size_t l = 0; l < ektm.layers && count < PARAMETERS_MAX; l++)
+            if (!ektm_repeats(&ektm, l))
+                index[count++] = p * LAYERS_MAX + l;
+        ektm_free(&ektm);
+    }
+    return cr_make_param_array(size_t, index, count);
+}
+
+static size_t try_usable(const struct trial *trial, const char *layer)
+{
+    struct bed bed;
+    struct fault fault;
+    size_t tried = 0;
+    cr_assert(bed_make(&bed, trial, DTYPE_F32, &fault), "%s", fault.text);
+    for (const struct kernel *const *k = kernels; *k; k++) {
+        char reason[128];
+        if ((*k)->op != trial->op || (*k)->dtype != DTYPE_F32 ||
+            !kernel_usable(*k, reason, sizeof reason))
+            continue;
+        struct verdict verdict = bed_try(&bed, *k);
+        cr_expect(verdict.passed, "%s on %s: %s", (*k)->name, layer, verdict.text);
+        tried++;
+    }
+    bed_free(&bed);
+    return tried;
+}
+
+ParameterizedTest(size_t *index, kernels, agree_on_layers_of_presets)
+{
+    static const size_t rows[] = {1, 7};
+    const struct ektm_preset *preset = &ektm_presets[*index / LAYERS_MAX];
+    struct ektm ektm;
+    cr_assert(ektm_build(&ektm, &preset->config));
+    const struct ektm_layer *layer = &ektm.layer[*index % LAYERS_MAX];
+    for (size_t b = 0; b < 2; b++) {
+        struct trial trial = layer_trial(preset, layer, rows[b], LAYER_SEED);
+        cr_assert_gt(try_usable(&trial, layer->name), 0, "%s: no kernel", layer->name);
+    }
+    ektm_free(&ektm);
 }
 
 Test(kernels, are_named_after_op_dtype_and_backend)

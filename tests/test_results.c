@@ -172,6 +172,54 @@ Test(results, a_torn_last_line_is_left_out_and_cut_off_by_the_next_run)
     json_decref(records);
 }
 
+/* What a file may hold that is somebody else's. */
+static const char *const foreign[] = {
+    "a letter, without an end",
+    "a letter\nof two lines\n",
+    "kind",
+    "\n",
+    "\n{\"kind\":\"skip\"}\n",
+    "{\"name\":\"somebody else's JSON\"}\n",
+    "{\"kind\":\"skip\"}\nand then a letter",
+    "{\"kin\n",
+};
+
+Test(results, a_file_of_something_else_stays_as_it_is)
+{
+    write_skips(1); /* makes the folder */
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
+        struct results results;
+        struct fault fault;
+        char found[100] = "";
+        unlink(path);
+        append_text(foreign[i]);
+        cr_assert(!results_open(&results, path, &fault), "appends to: %s", foreign[i]);
+        cr_assert_eq(fault.status, STATUS_CALLER);
+        cr_assert(strstr(fault.text, path) && strstr(fault.text, "other than results"), "%s",
+                  fault.text);
+        FILE *in = fopen(path, "r");
+        cr_assert_eq(fread(found, 1, sizeof found - 1, in), strlen(foreign[i]));
+        cr_assert_str_eq(found, foreign[i]);
+        fclose(in);
+    }
+}
+
+Test(results, a_file_of_one_torn_line_is_begun_again)
+{
+    static const char *const torn[] = {"", "{", "{\"kin", "{\"kind\":\"machine\",\"run"};
+    write_skips(1);
+    for (size_t i = 0; i < sizeof torn / sizeof *torn; i++) {
+        struct fault fault;
+        unlink(path);
+        append_text(torn[i]);
+        write_skips(1);
+        json_t *records = results_read(path, NULL, &fault);
+        cr_assert(records != NULL, "%s", fault.text);
+        cr_assert_eq(json_array_size(records), 1, "%s", torn[i]);
+        json_decref(records);
+    }
+}
+
 /* A bad line and what the fault must say of it. */
 static const struct {
     const char *line, *says;

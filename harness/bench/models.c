@@ -209,7 +209,9 @@ static json_t *record_of(const struct models *models, struct run *run,
     double ns = record_get_interval(record, "ns").median;
     record_number(record, "rows_per_s", (double)c->rows / ns * 1e9);
     bound_describe(record, &pass.bound, ns);
-    run_compare(run, record, "x_reference", &models->reference_time, competitor,
+    /* The reference was timed on one thread. */
+    run_compare(run, record, "x_reference",
+                run->seating.threads > 1 ? NULL : &models->reference_time, competitor,
                 (double)c->rows / (double)models->reference_rows);
     return record;
 }
@@ -333,14 +335,17 @@ static bool check_bits(struct models *models, struct run *run, struct contender 
     return fine;
 }
 
-/* Samples of the contender with that seating. */
+/* Samples of the contender with that seating. Checks compute on the calling thread too: what is
+ * sampled lies where the team's members touch it first. */
 static bool sample_seated(struct models *models, struct run *run, struct contender *c,
                           struct seating seating, size_t rows, const struct sampling *sampling,
                           struct competitor *competitor, struct fault *fault)
 {
-    return run_seat(run, seating, fault) && bind(models, run, c, rows, fault) &&
-           check(models, run, c, fault) && (c->invalid || check_bits(models, run, c, fault)) &&
-           (c->invalid || sample_interleaved(sampling, competitor, 1, fault));
+    if (!run_seat(run, seating, fault) || !bind(models, run, c, rows, fault) ||
+        !check(models, run, c, fault) || (!c->invalid && !check_bits(models, run, c, fault)))
+        return false;
+    activations_refresh(&models->subject->activations);
+    return c->invalid || sample_interleaved(sampling, competitor, 1, fault);
 }
 
 /* `rows` rows with the job's seating, against `base_rows` rows on one thread. */

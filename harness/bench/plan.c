@@ -1,8 +1,11 @@
 #include "harness/bench/plan.h"
 
+#include "harness/model/rows.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* ---- effort ---------------------------------------------------------------------------------- */
 
@@ -133,6 +136,34 @@ static bool choose_seatings(struct plan *plan, const struct arguments *a, const 
     return true;
 }
 
+/* Whether the recorded inputs are there and are of the model's columns, for every preset: told
+ * before anything is measured. What can be read but once is left for then. */
+static bool check_inputs(const struct plan *plan, struct fault *fault)
+{
+    const char *path = plan->law.path;
+    struct stat status;
+    if (strcmp(path, "-") == 0 || (stat(path, &status) == 0 && S_ISFIFO(status.st_mode)))
+        return true;
+    for (size_t p = 0; p < plan->presets; p++) {
+        struct rows rows;
+        if (!rows_open(&rows, path, &plan->preset[p]->config, fault))
+            return false;
+        rows_close(&rows);
+    }
+    return true;
+}
+
+/* Copies as much of the text as there is room for, and no part of a UTF-8 character. */
+static void copy_characters(char *copy, size_t size, const char *text)
+{
+    size_t length = strnlen(text, size);
+    if (length == size)
+        for (length--; length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80;)
+            length--;
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+}
+
 static bool choose_law(struct plan *plan, const struct arguments *a, struct fault *fault)
 {
     if (!id_law_parse(&plan->law, a->ids, fault))
@@ -140,8 +171,8 @@ static bool choose_law(struct plan *plan, const struct arguments *a, struct faul
     if (plan->law.kind == IDS_ZIPF)
         snprintf(plan->ids, sizeof plan->ids, "zipf:%g", plan->law.exponent);
     else
-        snprintf(plan->ids, sizeof plan->ids, "%s", a->ids);
-    return true;
+        copy_characters(plan->ids, sizeof plan->ids, a->ids);
+    return plan->law.kind != IDS_FILE || check_inputs(plan, fault);
 }
 
 /* ---- jobs ------------------------------------------------------------------------------------ */
@@ -211,6 +242,29 @@ static bool add_jobs(struct plan *plan, const struct arguments *a)
     return fine;
 }
 
+/* Whether a kernel that may be timed runs here. If not, the fault says what stands against it. */
+static bool find_kernels(const struct arguments *a, struct fault *fault)
+{
+    const struct kernel *admitted = NULL;
+    char reason[128];
+    for (const struct kernel *const *k = kernels; *k; k++)
+        if (arguments_admit(a, *k)) {
+            if (kernel_usable(*k, reason, sizeof reason))
+                return true;
+            admitted = *k;
+        }
+    if (admitted) {
+        kernel_usable(admitted, reason, sizeof reason);
+        return fault_machine(fault, "kernel %s cannot run here: %s", admitted->name, reason);
+    }
+    for (const struct backend *const *b = backends; *b; b++)
+        if (names_admit(&a->backend, (*b)->name) && a->backend.count &&
+            !(*b)->usable(reason, sizeof reason))
+            return fault_machine(fault, "--backend: %s cannot run here: %s", (*b)->name, reason);
+    return fault_caller(fault, "no kernel is admitted by --op, --dtype, --backend and --kernel "
+                               "together");
+}
+
 bool plan_make(struct plan *plan, const struct arguments *arguments,
                const struct topology *topology, struct fault *fault)
 {
@@ -225,6 +279,8 @@ bool plan_make(struct plan *plan, const struct arguments *arguments,
                      .least = effort->least,
                      .most = effort->most},
     };
+    if (!find_kernels(arguments, fault))
+        return false;
     choose_presets(plan, arguments);
     choose_batches(plan, arguments, effort);
     if (!choose_law(plan, arguments, fault) || !choose_seatings(plan, arguments, topology, fault))

@@ -286,8 +286,9 @@ static bool is_scaling(const json_t *r, const char *preset)
            strcmp(text(r, "preset"), preset) == 0;
 }
 
-/* One batch for all threads to share, or a batch for each. */
-static void print_scaling(const struct run *run, const char *preset, bool shared)
+/* One batch for all threads to share, or a batch for each; `heading` once, where there are rows. */
+static void print_scaling(const struct run *run, const char *preset, bool shared,
+                          const char *heading)
 {
     size_t i, most = plan_batch_most(&run->plan);
     json_t *r;
@@ -299,6 +300,8 @@ static void print_scaling(const struct run *run, const char *preset, bool shared
         if (!is_scaling(r, preset) || is_shared != shared)
             continue;
         double speedup = record_get_interval(r, "speedup").median;
+        printf("%s", heading);
+        heading = "";
         printf("%8.0f %9s %7zu ", threads, text(r, "placement"), rows);
         print_number(10, ns_of(r) * 1e-3);
         printf(" %11.0f ", record_get_number(r, "rows_per_s"));
@@ -324,10 +327,10 @@ static void report_scaling(const struct run *run, const char *preset)
     if (run->plan.placements_coincide)
         printf("; compact and spread seat them alike here");
     printf("\n threads placement    rows   us/batch      rows/s speed-up efficiency\n");
-    printf(" one batch, shared by all threads\n");
-    print_scaling(run, preset, true);
-    printf(" a batch of %zu rows for each thread\n", run->plan.rows_each);
-    print_scaling(run, preset, false);
+    char each[64];
+    snprintf(each, sizeof each, " a batch of %zu rows for each thread\n", run->plan.rows_each);
+    print_scaling(run, preset, true, " one batch, shared by all threads\n");
+    print_scaling(run, preset, false, each);
 }
 
 void report_preset(const struct run *run, const struct ektm_preset *preset)
@@ -434,7 +437,11 @@ void report_end(const struct run *run)
 {
     size_t noisy = 0, busy = 0, i;
     json_t *r;
-    json_array_foreach(run->journal.records, i, r) { noisy += is_noisy(r); }
+    json_array_foreach(run->journal.records, i, r)
+    {
+        noisy += is_noisy(r);
+        busy += is_noisy(r) && strstr(text(r, "reason"), BUSY_REASON) != NULL;
+    }
     printf("\n");
     print_skipped(run->journal.records);
     print_invalid(run->journal.records);

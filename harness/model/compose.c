@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* ---- memory of a batch ----------------------------------------------------------------------- */
 
@@ -14,7 +15,8 @@ enum { LINE = 64 };
 
 static size_t lines(size_t bytes) { return (bytes + LINE - 1) / LINE * LINE; }
 
-/* Every buffer but IDS is in the block. */
+/* BAGS and DENSE are in the block of inputs, the buffers behind them in that of what is computed.
+ */
 static size_t buffer_bytes(const struct model *model, enum ektm_buffer buffer, size_t rows)
 {
     size_t width = model->ektm.buffer_width[buffer];
@@ -27,15 +29,20 @@ bool activations_make(struct activations *activations, const struct model *model
 {
     *activations = (struct activations){.rows_max = rows_max};
     for (enum ektm_buffer b = BUFFER_BAGS; b < BUFFERS; b++)
-        activations->block_bytes += buffer_bytes(model, b, rows_max);
+        *(b < BUFFER_X ? &activations->block_bytes : &activations->computed_bytes) +=
+            buffer_bytes(model, b, rows_max);
     activations->block = memory_alloc(activations->block_bytes);
-    if (!activations->block)
+    activations->computed = memory_alloc(activations->computed_bytes);
+    if (!activations->block || !activations->computed) {
+        activations_free(activations);
         return fault_memory(fault, "the activations of a batch");
+    }
 
     struct ektm_memory *memory = &activations->memory;
     char *at = activations->block;
     memory->buffer[BUFFER_IDS] = (struct tensor){NULL, 1, DTYPE_I32};
     for (enum ektm_buffer b = BUFFER_BAGS; b < BUFFERS; b++) {
+        at = b == BUFFER_X ? activations->computed : at;
         memory->buffer[b] = (struct tensor){at, model->ektm.buffer_width[b],
                                             b == BUFFER_BAGS ? DTYPE_I32 : DTYPE_F32};
         at += buffer_bytes(model, b, rows_max);
@@ -77,7 +84,13 @@ void activations_free(struct activations *activations)
     memory_free(activations->memory.buffer[BUFFER_IDS].data,
                 activations->ids_max * sizeof(int32_t));
     memory_free(activations->block, activations->block_bytes);
+    memory_free(activations->computed, activations->computed_bytes);
     *activations = (struct activations){0};
+}
+
+void activations_refresh(const struct activations *activations)
+{
+    madvise(activations->computed, activations->computed_bytes, MADV_DONTNEED);
 }
 
 /* ---- a kernel for each layer ----------------------------------------------------------------- */

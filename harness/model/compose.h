@@ -10,14 +10,19 @@
 struct activations {
     struct ektm_memory memory;
     size_t rows_max, ids_max;
-    void *block; /* every buffer but IDS, which may grow */
-    size_t block_bytes;
+    void *block;    /* BAGS and DENSE; IDS is apart, since it may grow */
+    void *computed; /* the buffers behind them, which passes write */
+    size_t block_bytes, computed_bytes;
 };
 
 /* Buffers are fresh zeros. At most 2^31 - 1 ids. */
 bool activations_make(struct activations *activations, const struct model *model, size_t rows_max,
                       size_t ids_max, struct fault *fault);
 void activations_free(struct activations *activations);
+
+/* Forgets what passes computed, and where its pages lie: the buffers are zeros, on the NUMA node of
+ * whoever touches them first. Inputs stay. */
+void activations_refresh(const struct activations *activations);
 
 /* Makes room for at least `ids` ids and keeps those that are there. BUFFER_IDS may move: bind again
  * (composed_bind) before the next pass. */
@@ -28,7 +33,7 @@ struct composed {
     const struct model *model;
     const struct kernel **kernel; /* of each layer                                              */
     void **prepared;              /* of each layer                                              */
-    char borrowed[256];           /* layers this backend lacks and whose kernel stands in, such as
+    char borrowed[2048];          /* layers this backend lacks and whose kernel stands in, such as
                                      "embedding: embedding_f32_compiler_avx2"; empty: none                 */
     bool cut_changes_bits;        /* a kernel does: last bits depend on how rows are shared     */
     const struct tensor *bags;    /* bound: BUFFER_BAGS                                        */

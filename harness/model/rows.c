@@ -104,15 +104,23 @@ static bool grow(struct rows *rows, size_t length, struct fault *fault)
 static bool read_line(struct rows *rows, size_t *length, bool *end, struct fault *fault)
 {
     int byte;
+    bool returned = false; /* the last byte is a carriage return */
+    size_t column = 1;
     rows->line++;
     *length = 0;
     while ((byte = getc_unlocked(rows->file)) != EOF && byte != '\n') {
         if (byte == '\0')
             return fault_caller(fault, "%s:%zu: byte %zu is NUL; lines of text are read",
                                 rows->path, rows->line, *length + 1);
+        if (byte == '"')
+            return fault_caller(fault,
+                                "%s:%zu: column %zu: has a quotation mark; cells are not quoted",
+                                rows->path, rows->line, column);
         if (!grow(rows, *length, fault))
             return false;
+        column += byte == ',';
         rows->text[(*length)++] = (char)byte;
+        returned = byte == '\r';
     }
     if (byte == EOF && ferror(rows->file))
         return fault_caller(fault, "%s: cannot be read: %s", rows->path, strerror(errno));
@@ -123,17 +131,8 @@ static bool read_line(struct rows *rows, size_t *length, bool *end, struct fault
     }
     if (!grow(rows, *length, fault))
         return false;
-    if (*length && rows->text[*length - 1] == '\r')
-        --*length;
+    *length -= returned;
     rows->text[*length] = '\0';
-    const char *quote = strchr(rows->text, '"');
-    if (quote) {
-        size_t column = 1;
-        for (const char *c = rows->text; c < quote; c++)
-            column += *c == ',';
-        return fault_caller(fault, "%s:%zu: column %zu: has a quotation mark; cells are not quoted",
-                            rows->path, rows->line, column);
-    }
     return true;
 }
 

@@ -19,7 +19,7 @@ enum column_type {
     TYPE_TEXT,
     TYPE_TEXTS,    /* an array of texts                           */
     TYPE_NUMBER,   /* finite                                      */
-    TYPE_COUNT,    /* a whole number, not negative                */
+    TYPE_COUNT,    /* a whole number                              */
     TYPE_INTERVAL, /* {"median", "lo", "hi"}, each a number       */
     TYPE_COUNTS,   /* an object of counts                         */
     TYPE_NAMES,    /* an object of texts                          */

@@ -23,17 +23,32 @@ static void make_folders(const char *path)
     }
 }
 
-/* Cuts a regular file behind its last whole line. */
-static bool cut_torn_line(int file)
+/* Whether `file` holds `text` at `at`, or the beginning of it before its end at `size`. */
+static bool holds(int file, off_t at, off_t size, const char *text)
+{
+    char found[16];
+    size_t length = strlen(text);
+    if ((off_t)length > size - at)
+        length = (size_t)(size - at);
+    return pread(file, found, length, at) == (ssize_t)length && memcmp(found, text, length) == 0;
+}
+
+/* Cuts a regular file behind its last whole line, unless it is somebody else's: results, and a line
+ * that a killed run left torn, begin as records do. */
+static bool cut_torn_line(int file, const char *path, struct fault *fault)
 {
     struct stat status;
-    if (fstat(file, &status) != 0 || !S_ISREG(status.st_mode))
+    if (fstat(file, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size == 0)
         return true;
-    off_t end = status.st_size;
+    off_t size = status.st_size, end = size;
     char last;
     while (end > 0 && pread(file, &last, 1, end - 1) == 1 && last != '\n')
         end--;
-    return end == status.st_size || ftruncate(file, end) == 0;
+    if (!holds(file, 0, size, "{\"kind\":") || !holds(file, end, size, "{"))
+        return fault_caller(fault, "--out: '%s' holds something other than results", path);
+    return end == size || ftruncate(file, end) == 0
+               ? true
+               : fault_machine(fault, "cannot write to '%s': %s", path, strerror(errno));
 }
 
 bool results_open(struct results *results, const char *path, struct fault *fault)
@@ -48,10 +63,10 @@ bool results_open(struct results *results, const char *path, struct fault *fault
         results->file = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
     if (results->file < 0)
         return fault_caller(fault, "cannot write results to '%s': %s", path, strerror(errno));
-    if (cut_torn_line(results->file))
+    if (cut_torn_line(results->file, path, fault))
         return true;
-    close(results->file);
-    return fault_machine(fault, "cannot write to '%s': %s", path, strerror(errno));
+    results_close(results);
+    return false;
 }
 
 /* Columns in the order of their table. */

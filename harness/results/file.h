@@ -11,7 +11,8 @@ struct results {
 };
 
 /* Opens `path` to append, and makes it and its folders where they do not exist. A torn last line,
- * which a killed run left, is cut off. */
+ * which a killed run left, is cut off. A file that holds something other than results is left as it
+ * is: a fault. */
 bool results_open(struct results *results, const char *path, struct fault *fault);
 
 /* Appends the record as one line by a single write, and gives the record back. It must pass

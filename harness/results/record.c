@@ -1,9 +1,22 @@
 #include "harness/results/record.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- writing --------------------------------------------------------------------------------- */
+
+/* Text that is not UTF-8, with "?" for every byte that is not printable ASCII. NULL: no memory. */
+static json_t *plain_string(const char *text)
+{
+    char *plain = strdup(text);
+    for (char *c = plain; c && *c; c++)
+        if (*c < ' ' || *c > '~')
+            *c = '?';
+    json_t *value = plain ? json_string(plain) : NULL;
+    free(plain);
+    return value;
+}
 
 json_t *record_new(enum kind kind, const char *run)
 {
@@ -15,7 +28,8 @@ json_t *record_new(enum kind kind, const char *run)
 
 void record_text(json_t *record, const char *column, const char *text)
 {
-    json_object_set_new(record, column, json_string(text));
+    json_t *value = json_string(text);
+    json_object_set_new(record, column, value ? value : plain_string(text));
 }
 
 static json_t *number_or_unavailable(double number)

@@ -13,7 +13,8 @@
 /* A new line of that kind. */
 json_t *record_new(enum kind kind, const char *run);
 
-/* Set a column. A number that is not finite, and an interval that is not, become UNAVAILABLE. */
+/* Set a column. A number that is not finite, and an interval that is not, become UNAVAILABLE. Text
+ * that is not UTF-8 is written with "?" for every byte that is not printable ASCII. */
 void record_text(json_t *record, const char *column, const char *text);
 void record_number(json_t *record, const char *column, double number);
 void record_count(json_t *record, const char *column, uint64_t count);

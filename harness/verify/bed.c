@@ -153,6 +153,11 @@ bool bed_make(struct bed *bed, const struct trial *trial, enum dtype dtype, stru
     *bed = (struct bed){.trial = *trial};
     if (trial->op == op_find("embedding"))
         bed->trial.dims.extent[IDS] = count_ids(trial);
+    if (bed->trial.dims.extent[IDS] > INT32_MAX)
+        return fault_caller(fault,
+                            "a batch of %zu rows has %zu ids, more than the %d that 32-bit offsets "
+                            "of bags reach; a smaller --batch is needed",
+                            trial->dims.extent[BATCH], bed->trial.dims.extent[IDS], INT32_MAX);
     for (enum side side = 0; side < SIDES; side++) {
         bed->call[side].dims = bed->trial.dims;
         bed->call[side].options = trial->options;

@@ -15,6 +15,8 @@ struct bed {
     struct oracle oracle;
 };
 
+/* A fault: out of memory, or a batch whose bags hold more ids than INT32_MAX. Only a bed that was
+ * made is freed. */
 bool bed_make(struct bed *bed, const struct trial *trial, enum dtype dtype, struct fault *fault);
 void bed_free(struct bed *bed);
 

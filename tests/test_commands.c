@@ -1,0 +1,155 @@
+/* The commands from outside: exit statuses, sentences and what they print. EKTM names the
+ * executable. */
+#include "harness/fault.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+/* Of the command run last. */
+static char out[100000], talk[10000];
+static char folder[64];
+
+static void make_folder(void)
+{
+    snprintf(folder, sizeof folder, "/tmp/ektm-commands-XXXXXX");
+    cr_assert(mkdtemp(folder) != NULL);
+}
+
+static void remove_folder(void)
+{
+    char command[160];
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    cr_assert_eq(system(command), 0);
+}
+
+TestSuite(commands, .init = make_folder, .fini = remove_folder, .timeout = 120);
+
+static void contents(const char *name, char *text, size_t size)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *in = fopen(path, "r");
+    size_t length = in ? fread(text, 1, size - 1, in) : 0;
+    if (in)
+        fclose(in);
+    text[length] = '\0';
+}
+
+/* Runs `ektm` with the words of `line`, which the shell reads; returns the exit status. */
+static int run(const char *line)
+{
+    char command[1024];
+    cr_assert(getenv("EKTM") != NULL, "EKTM names no executable");
+    snprintf(command, sizeof command, "'%s' >'%s/out' 2>'%s/err' %s", getenv("EKTM"), folder,
+             folder, line);
+    int status = system(command);
+    contents("out", out, sizeof out);
+    contents("err", talk, sizeof talk);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void expect_last_line(const char *line)
+{
+    size_t length = strlen(out), wanted = strlen(line);
+    cr_assert(length > wanted && strcmp(out + length - wanted, line) == 0, "%s", out);
+    cr_assert(out[length - wanted - 1] == '\n', "%s", out);
+}
+
+/* ---- what works ------------------------------------------------------------------------------ */
+
+Test(commands, check_tries_what_the_options_admit)
+{
+    cr_assert_eq(run("check --quick --op head,fma --backend reference"), STATUS_DONE, "%s", talk);
+    expect_last_line("2 passed, 0 failed, 0 skipped\n");
+    cr_assert(strstr(out, "passed  head_f32_reference ") != NULL, "%s", out);
+    cr_assert(strstr(out, "dense") == NULL, "%s", out);
+}
+
+Test(commands, check_tries_layers_of_presets)
+{
+    int status = run("check --quick --op head --backend reference --preset tiny --batch 1,2");
+    cr_assert_eq(status, STATUS_DONE, "%s", talk);
+    expect_last_line("1 passed, 0 failed, 0 skipped\n");
+    size_t trials = 0, fewer = 0;
+    cr_assert_eq(sscanf(out, "passed head_f32_reference %zu trials", &trials), 1, "%s", out);
+    cr_assert_eq(run("check --quick --op head --backend reference"), STATUS_DONE, "%s", talk);
+    cr_assert_eq(sscanf(out, "passed head_f32_reference %zu trials", &fewer), 1, "%s", out);
+    cr_assert_eq(trials, fewer + 2);
+}
+
+Test(commands, list_shows_what_there_is)
+{
+    cr_assert_eq(run("list --op dense"), STATUS_DONE, "%s", talk);
+    cr_assert(strstr(out, "dense_f32_reference") && strstr(out, "aliexpress"), "%s", out);
+    cr_assert(strstr(out, "head_f32_reference") == NULL, "%s", out);
+}
+
+Test(commands, machine_shows_this_one_and_any_other)
+{
+    cr_assert_eq(run("machine"), STATUS_DONE, "%s", talk);
+    cr_assert(strstr(out, "results/") && strstr(out, "threads  placement"), "%s", out);
+    cr_assert_eq(run("machine --topology 'pack:2 l3:4 core:8 pu:2' --threads 3"), STATUS_DONE);
+    cr_assert(strstr(out, "      3  spread") != NULL, "%s", out);
+}
+
+Test(commands, help_is_data)
+{
+    static const char *const lines[] = {"--help",         "-h",           "help",
+                                        "list --help",    "check --help", "bench --help",
+                                        "machine --help", "init --help",  "predict --help"};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        cr_assert_eq(run(lines[i]), STATUS_DONE, "%s: %s", lines[i], talk);
+        cr_assert(strncmp(out, "Usage: ektm ", 12) == 0 && *talk == '\0', "%s", lines[i]);
+    }
+    cr_assert(strstr(out, "--backend=NAME ") != NULL, "predict takes one backend:\n%s", out);
+}
+
+/* ---- what is refused ------------------------------------------------------------------------- */
+
+static const struct {
+    const char *line;
+    int status;
+    const char *says;
+} refused[] = {
+    {"", STATUS_CALLER, "Usage: ektm COMMAND"},
+    {"dance", STATUS_CALLER, "ektm: no command 'dance'; there are list check"},
+    {"check --op dense --kernel head_f32_reference", STATUS_CALLER, "ektm: no kernel is admitted"},
+    {"check --batch 5", STATUS_CALLER, "ektm: --batch is for the layers that --preset adds"},
+    {"check --dtype bf16", STATUS_CALLER, "ektm: --dtype: 'bf16' is not known; allowed: f32"},
+    {"bench --placement foo", STATUS_CALLER, "'foo' is not known; compact and spread are allowed"},
+    {"check --op cosine", STATUS_CALLER, "ektm: --op: 'cosine' is not known; `ektm list`"},
+    {"check all", STATUS_CALLER, "ektm: 'all' is no option"},
+    {"list --wide", STATUS_CALLER, "--wide"},
+    {"machine --topology cake", STATUS_CALLER, "ektm: --topology: 'cake'"},
+    {"list >/dev/full", STATUS_MACHINE, "ektm: standard output: cannot be written: No space"},
+    {"machine >/dev/full", STATUS_MACHINE, "ektm: standard output: cannot be written: No space"},
+    {"--help >/dev/full", STATUS_MACHINE, "ektm: standard output: cannot be written: No space"},
+    {"check --quick --op fma --backend reference >/dev/full", STATUS_MACHINE,
+     "ektm: standard output: cannot be written: No space"},
+};
+
+Test(commands, a_mistake_is_a_sentence_that_names_it)
+{
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        int status = run(refused[i].line);
+        cr_expect_eq(status, refused[i].status, "%s: status %d: %s", refused[i].line, status, talk);
+        cr_expect(strstr(talk, refused[i].says) != NULL, "%s: %s", refused[i].line, talk);
+        cr_expect_str_eq(out, "", "%s: data", refused[i].line);
+    }
+}
+
+/* One of these two is never in a build. */
+Test(commands, a_check_of_an_absent_backend_is_no_success)
+{
+#ifdef __aarch64__
+    const char *line = "check --backend avx2";
+#else
+    const char *line = "check --backend neon";
+#endif
+    cr_assert_eq(run(line), STATUS_MACHINE, "%s", talk);
+    cr_assert(strstr(talk, "ektm: nothing was checked: ") == talk, "%s", talk);
+    expect_last_line("0 passed, 0 failed, 1 skipped\n");
+}
