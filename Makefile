@@ -70,7 +70,7 @@ EKTM    := $(BUILD)/ektm
 # Those of the given goals that were asked for.
 asked = $(filter $(1),$(MAKECMDGOALS))
 
-.PHONY: all built deps deps-needed bench test check check-emulated format format-check lint clean help FORCE
+.PHONY: all built deps deps-peers deps-needed bench test check check-emulated format format-check lint clean help FORCE
 
 all: built ## build build/<arch>-<compiler>/ektm
 
@@ -177,8 +177,11 @@ NEEDED := $(if $(call asked,bench test check check-emulated),$(if $(CROSS),$(PAC
           $(if $(call asked,format format-check lint),$(PACKAGES_LINT))
 
 deps: ## install everything that any target needs (Debian; root or sudo)
-	@DEPS=$(DEPS) tests/install.sh $(PACKAGES_RUN) $(PACKAGES_PEERS) $(PACKAGES_TEST) $(PACKAGES_LINT) \
+	@DEPS=$(DEPS) tests/install.sh $(PACKAGES_RUN) $(PACKAGES_TEST) $(PACKAGES_LINT) \
 	    $(PACKAGES_EMULATOR) $(if $(filter x86_64,$(HOST)),$(PACKAGES_AARCH64))
+
+deps-peers: ## install the libraries that kernels can be compared with: libxsmm, oneDNN, OpenBLAS
+	@DEPS=$(DEPS) tests/install.sh $(PACKAGES_PEERS)
 
 deps-needed:
 	@DEPS=$(DEPS) tests/install.sh $(sort $(NEEDED))
