@@ -24,6 +24,12 @@ static const struct argp_option all[OPTIONS] = {
                           "compact (fill one L3 first) or spread (across L3s first)", 0},
     [OPTION_IDS] = {"ids", KEY + OPTION_IDS, "LAW", 0,
                     "Ids of the inputs: zipf:EXPONENT, uniform, or a CSV file of rows", 0},
+    [OPTION_CACHE] = {"cache", KEY + OPTION_CACHE, "STATE", 0,
+                      "Where weights and rows lie before a call: warm (where the last call left "
+                      "them), cold (memory) or rotate (round more than the last-level cache)",
+                      0},
+    [OPTION_PAGES] = {"pages", KEY + OPTION_PAGES, "KIND", 0,
+                      "Pages under tables and weights: 4k, thp or huge", 0},
     [OPTION_SEED] = {"seed", KEY + OPTION_SEED, "N", 0, "Seed of every random number (1)", 0},
     [OPTION_MODEL] = {"model", KEY + OPTION_MODEL, "FILE", 0, "Weights, a .safetensors file", 0},
     [OPTION_INPUT] = {"input", KEY + OPTION_INPUT, "FILE", 0, "Rows, a CSV file", 0},
@@ -69,6 +75,16 @@ static bool backend_exists(const char *name)
 static bool placement_exists(const char *name)
 {
     return strcmp(name, "compact") == 0 || strcmp(name, "spread") == 0;
+}
+
+static bool cache_exists(const char *name)
+{
+    return strcmp(name, "warm") == 0 || strcmp(name, "cold") == 0 || strcmp(name, "rotate") == 0;
+}
+
+static bool pages_exist(const char *name)
+{
+    return strcmp(name, "4k") == 0 || strcmp(name, "thp") == 0 || strcmp(name, "huge") == 0;
 }
 
 static const char *const listed = "`ektm list` shows what is";
@@ -127,6 +143,15 @@ static bool parse_sizes(struct sizes *sizes, char *text, size_t high, const char
     return true;
 }
 
+static bool parse_word(const char **to, const char *text, exists *known, const char *allowed,
+                       const char *where, struct fault *fault)
+{
+    *to = text;
+    return known(text) ? true
+                       : fault_caller(fault, "--%s: '%s' is not known; %s are allowed", where, text,
+                                      allowed);
+}
+
 static bool parse_text(const char **to, const char *text, const char *where, struct fault *fault)
 {
     *to = text;
@@ -158,6 +183,10 @@ static bool set(struct arguments *o, enum command_option option, char *arg, stru
         return parse_number(&o->seed, arg, 0, UINT64_MAX, name, fault);
     case OPTION_IDS:
         return parse_text(&o->ids, arg, name, fault);
+    case OPTION_CACHE:
+        return parse_word(&o->cache, arg, cache_exists, "warm, cold and rotate", name, fault);
+    case OPTION_PAGES:
+        return parse_word(&o->pages, arg, pages_exist, "4k, thp and huge", name, fault);
     case OPTION_MODEL:
         return parse_text(&o->model, arg, name, fault);
     case OPTION_INPUT:
@@ -195,7 +224,7 @@ static error_t parser(int key, char *arg, struct argp_state *state)
     return 0;
 }
 
-void arguments_parse(struct arguments *arguments, unsigned accepted, const char *about, int argc,
+void arguments_parse(struct arguments *arguments, uint64_t accepted, const char *about, int argc,
                      char **argv)
 {
     struct argp_option taken[OPTIONS + 1] = {{0}};

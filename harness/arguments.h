@@ -17,6 +17,8 @@ enum command_option {
     OPTION_THREADS,
     OPTION_PLACEMENT,
     OPTION_IDS,
+    OPTION_CACHE,
+    OPTION_PAGES,
     OPTION_SEED,
     OPTION_MODEL,
     OPTION_INPUT,
@@ -28,12 +30,12 @@ enum command_option {
 };
 
 /* A command takes the OR of the options it accepts. */
-#define TAKES(option) (1u << (option))
+#define TAKES(option) (UINT64_C(1) << (option))
 
 /* The same for an option that others give a list and this command one value: --help says so. The
  * command refuses more. */
 #define TAKES_ONE(option) (TAKES(option) | TAKES((option) + OPTIONS))
-_Static_assert(2 * OPTIONS <= 32, "TAKES_ONE takes two bits for each option");
+_Static_assert(2 * OPTIONS <= 64, "TAKES_ONE takes two bits for each option");
 
 enum { OPTION_LIST_MAX = 64, BATCH_MAX = 1 << 20, THREADS_MAX = 4096 };
 
@@ -51,14 +53,14 @@ struct sizes {
 struct arguments {
     struct names op, dtype, backend, kernel, preset, placement;
     struct sizes batch, threads;
-    const char *ids, *model, *input, *out, *topology; /* NULL: not given */
-    uint64_t seed;                                    /* 1 unless given  */
+    const char *ids, *cache, *pages, *model, *input, *out, *topology; /* NULL: not given */
+    uint64_t seed;                                                    /* 1 unless given  */
     bool quick, full;
 };
 
 /* Parses the arguments of a command that takes the options in `accepted`. A mistake is one sentence
  * on stderr and exit 2; --help prints and exits 0. */
-void arguments_parse(struct arguments *arguments, unsigned accepted, const char *about, int argc,
+void arguments_parse(struct arguments *arguments, uint64_t accepted, const char *about, int argc,
                      char **argv);
 
 /* Whether `name` is in the list or the option was not given. */

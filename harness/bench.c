@@ -1,4 +1,5 @@
 /* `ektm bench`: check, then time, layer by layer and as a whole. */
+#include "harness/bench/ceilings.h"
 #include "harness/bench/layers.h"
 #include "harness/bench/models.h"
 #include "harness/bench/report.h"
@@ -12,7 +13,6 @@
 /* What the jobs pass on to each other. */
 struct bench {
     struct run run;
-    struct ceilings ceilings;
     struct subject subject;
     struct trial_layer layer;
     struct models models;
@@ -55,7 +55,7 @@ static bool run_job(struct bench *bench, const struct job *job, struct fault *fa
     struct run *run = &bench->run;
     switch (job->kind) {
     case JOB_CEILINGS:
-        return ceilings_measure(&bench->ceilings, run, job, fault);
+        return ceilings_measure(run, job, fault);
     case JOB_SUBJECT:
         drop_subject(bench);
         bench->has_subject =
@@ -66,15 +66,15 @@ static bool run_job(struct bench *bench, const struct job *job, struct fault *fa
         bench->has_layer = trial_layer_make(&bench->layer, run, &bench->subject, job->layer, fault);
         return bench->has_layer;
     case JOB_KERNELS:
-        return trial_layer_run(&bench->layer, run, &bench->ceilings, job, fault);
+        return trial_layer_run(&bench->layer, run, job, fault);
     case JOB_COMPOSE:
         drop_layer(bench);
         bench->has_models = models_make(&bench->models, run, &bench->subject, fault);
         return bench->has_models;
     case JOB_MODELS:
-        return models_run(&bench->models, run, &bench->ceilings, job, fault);
+        return models_run(&bench->models, run, job, fault);
     case JOB_SCALING:
-        return models_scale(&bench->models, run, &bench->ceilings, job, fault);
+        return models_scale(&bench->models, run, job, fault);
     }
     return true;
 }
@@ -158,9 +158,10 @@ static bool begin(struct bench *bench, const struct arguments *arguments, struct
         topology_free(&run->topology);
         return false;
     }
+    if (run->plan.pages == PAGES_SMALL)
+        memory_refuse_thp(); /* refused: records say what was obtained */
     run->plan.sampling.clock = &run->clock;
     run->plan.sampling.stop = &stop;
-    ceilings_init(&bench->ceilings, &run->plan);
     if (journal_open(&run->journal, arguments->out, &run->topology, &run->plan, arguments->seed,
                      fault))
         return true;
@@ -208,8 +209,8 @@ int bench_command(int argc, char **argv)
                     TAKES(OPTION_OP) | TAKES(OPTION_DTYPE) | TAKES(OPTION_BACKEND) |
                         TAKES(OPTION_KERNEL) | TAKES(OPTION_PRESET) | TAKES(OPTION_BATCH) |
                         TAKES(OPTION_THREADS) | TAKES(OPTION_PLACEMENT) | TAKES(OPTION_IDS) |
-                        TAKES(OPTION_SEED) | TAKES(OPTION_OUT) | TAKES(OPTION_QUICK) |
-                        TAKES(OPTION_FULL),
+                        TAKES(OPTION_CACHE) | TAKES(OPTION_PAGES) | TAKES(OPTION_SEED) |
+                        TAKES(OPTION_OUT) | TAKES(OPTION_QUICK) | TAKES(OPTION_FULL),
                     "Times every layer of a model with every kernel that runs here, at several "
                     "batches, then the whole model, on one thread and on many. A kernel whose "
                     "results at that shape are wrong is not timed. Records go to "

@@ -13,7 +13,7 @@ static bool make(const struct ektm_preset *preset, const struct arguments *argum
     struct model model;
     if (!topology_load(&topology, NULL, fault))
         return false;
-    bool fine = model_random(&model, &preset->config, arguments->seed, &topology, fault);
+    bool fine = model_random(&model, &preset->config, arguments->seed, &topology, PAGES_THP, fault);
     if (fine) {
         fine = model_save(&model, arguments->out, fault);
         if (fine)

@@ -150,9 +150,10 @@ Test(memory, blocks_are_zero_aligned_and_whole)
     struct fault fault;
     cr_assert(topology_load(&t, NULL, &fault), "%s", fault.text);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        for (size_t kind = 0; kind < 2; kind++) {
+        for (size_t kind = 0; kind <= PAGES_KINDS; kind++) {
             size_t alignment = sizes[i] >= 2 << 20 ? 2 << 20 : (size_t)sysconf(_SC_PAGESIZE);
-            unsigned char *block = kind ? memory_interleaved(&t, sizes[i]) : memory_alloc(sizes[i]);
+            unsigned char *block = kind < PAGES_KINDS ? memory_alloc(sizes[i], (enum pages)kind)
+                                                      : memory_interleaved(&t, sizes[i], PAGES_THP);
             cr_assert(block);
             cr_expect_eq((uintptr_t)block % alignment, 0, "%zu bytes at %p", sizes[i],
                          (void *)block);
@@ -179,7 +180,7 @@ Test(memory, nothing_stays_mapped)
     const size_t sizes[] = {1, 5000, (2 << 20) + 1, (64 << 20) + 4096};
     long before = mapped_pages();
     for (size_t round = 0; round < 1000; round++) {
-        void *block = memory_alloc(sizes[round % 4]);
+        void *block = memory_alloc(sizes[round % 4], (enum pages)(round % PAGES_KINDS));
         cr_assert(block, "round %zu", round);
         memory_free(block, sizes[round % 4]);
     }
@@ -189,8 +190,8 @@ Test(memory, nothing_stays_mapped)
 
 Test(memory, too_much_is_refused)
 {
-    cr_expect_null(memory_alloc(SIZE_MAX));
-    cr_expect_null(memory_alloc(SIZE_MAX / 2));
+    cr_expect_null(memory_alloc(SIZE_MAX, PAGES_THP));
+    cr_expect_null(memory_alloc(SIZE_MAX / 2, PAGES_HUGE));
 }
 
 Test(memory, pages_have_a_name)
@@ -198,4 +199,42 @@ Test(memory, pages_have_a_name)
     const char *pages = memory_pages();
     cr_expect(strcmp(pages, "thp") == 0 || strcmp(pages, "4k") == 0 || strcmp(pages, "16k") == 0 ||
               strcmp(pages, "64k") == 0);
+}
+
+Test(memory, obtained_pages_are_read_from_the_mapping_that_holds_the_block)
+{
+    char text[] =
+        "10000000-10400000 rw-p 00000000 00:00 0 \n"
+        "Rss:                4096 kB\nAnonHugePages:      4096 kB\nKernelPageSize:        4 kB\n"
+        "20000000-20400000 rw-p 00000000 00:00 0 \n"
+        "KernelPageSize:     2048 kB\nRss:                   0 kB\n"
+        "30000000-30400000 rw-p 00000000 00:00 0 \n"
+        "KernelPageSize:        4 kB\nRss:                4096 kB\nAnonHugePages:      2048 kB\n";
+    const struct {
+        uintptr_t address;
+        const char *pages;
+    } cases[] = {{0x10000000, "thp"},
+                 {0x103fffff, "thp"},
+                 {0x20000010, "huge"},
+                 {0x30000000, "4k"},
+                 {0x10400000, "unavailable"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        FILE *smaps = fmemopen(text, sizeof text - 1, "r");
+        const char *pages = memory_obtained_in(smaps, cases[i].address);
+        fclose(smaps);
+        bool small = strcmp(cases[i].pages, "4k") == 0 && sysconf(_SC_PAGESIZE) != 4096;
+        cr_expect(small || strcmp(pages, cases[i].pages) == 0, "%zx: %s", (size_t)cases[i].address,
+                  pages);
+    }
+}
+
+Test(memory, what_is_asked_for_is_told_apart)
+{
+    enum { BYTES = 8 << 20 };
+    unsigned char *small = memory_alloc(BYTES, PAGES_SMALL);
+    cr_assert(small);
+    memset(small, 1, BYTES);
+    const char *pages = memory_obtained(small);
+    cr_expect(strcmp(pages, "thp") != 0 && strcmp(pages, "huge") != 0, "%s", pages);
+    memory_free(small, BYTES);
 }

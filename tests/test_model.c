@@ -18,7 +18,7 @@ static struct model made(uint64_t seed)
     struct ektm_config config = ektm_preset_find("tiny")->config;
     struct model model;
     config.similarity = SIMILARITY_TASK;
-    cr_assert(model_random(&model, &config, seed, &topology, &fault), "%s", fault.text);
+    cr_assert(model_random(&model, &config, seed, &topology, PAGES_THP, &fault), "%s", fault.text);
     return model;
 }
 

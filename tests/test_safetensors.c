@@ -46,7 +46,7 @@ static struct model saved(enum similarity similarity, uint64_t seed)
     config.rows[1] = 7;
     config.tau = 0.3F;
     config.pooling = POOLING_MEAN;
-    cr_assert(model_random(&model, &config, seed, &topology, &fault), "%s", fault.text);
+    cr_assert(model_random(&model, &config, seed, &topology, PAGES_THP, &fault), "%s", fault.text);
     cr_assert(model_save(&model, path, &fault), "%s", fault.text);
     return model;
 }

@@ -28,12 +28,12 @@ static bool count_l3s(const struct run *run, size_t *most, size_t *used)
     return fine;
 }
 
-static size_t pages(size_t bytes) { return (bytes + PAGE - 1) / PAGE * PAGE; }
+static size_t whole_pages(size_t bytes) { return (bytes + PAGE - 1) / PAGE * PAGE; }
 
 static size_t ids_bytes(const struct ground *ground)
 {
     size_t rows = ground->slice / 64;
-    return pages((rows > IDS_LEAST ? rows : IDS_LEAST) * sizeof(int32_t));
+    return whole_pages((rows > IDS_LEAST ? rows : IDS_LEAST) * sizeof(int32_t));
 }
 
 /* Bytes from one member's part of the block to the next. */
@@ -57,21 +57,20 @@ float *ground_output(const struct ground *ground, size_t member)
     return (float *)(void *)(ground->block + (member + 1) * stride(ground) - OUTPUT_BYTES);
 }
 
-/* Neighbours differ, so that a kernel that reads the wrong ones is found out; the mean is about 0,
- * so that long sums stay small and round no worse than random. */
 static void fill(void *argument, size_t member, size_t members)
 {
     (void)members;
     const struct ground *ground = argument;
     float *data = ground_data(ground, member);
     for (size_t i = 0; i < ground->slice / sizeof *data; i++)
-        data[i] = (float)((uint32_t)i * 2654435761u >> 24) / 256 - 0.5f;
+        data[i] = probe_datum(i);
     int32_t *ids = ground_ids(ground, member);
     for (size_t i = 0; i < ids_bytes(ground) / sizeof *ids; i++)
         ids[i] = 0;
 }
 
-bool ground_make(struct ground *ground, const struct run *run, struct fault *fault)
+bool ground_make(struct ground *ground, const struct run *run, enum pages pages,
+                 struct fault *fault)
 {
     const struct topology *t = &run->topology;
     size_t most, used, threads = run->seating.threads;
@@ -83,12 +82,12 @@ bool ground_make(struct ground *ground, const struct run *run, struct fault *fau
         all = room;
     *ground = (struct ground){
         .members = threads,
-        .slice = pages(all / threads > SLICE_LEAST ? all / threads : SLICE_LEAST),
+        .slice = whole_pages(all / threads > SLICE_LEAST ? all / threads : SLICE_LEAST),
         .l3_share = t->cache_bytes[LEVEL_L3] / most,
         .core_share = (threads + t->cores - 1) / t->cores,
     };
     ground->block_bytes = threads * stride(ground);
-    ground->block = memory_alloc(ground->block_bytes);
+    ground->block = memory_alloc(ground->block_bytes, pages);
     if (!ground->block)
         return fault_memory(fault, "the probes");
     team_run(run->team, fill, ground);

@@ -3,7 +3,7 @@
 #ifndef EKTM_HARNESS_BENCH_GROUND_H
 #define EKTM_HARNESS_BENCH_GROUND_H
 
-#include "harness/bench/ceilings.h"
+#include "harness/bench/probe.h"
 
 struct ground {
     size_t members, slice; /* bytes of one member's data      */
@@ -15,8 +15,9 @@ struct ground {
 
 enum { IDS_LEAST = 4096, OUTPUT_BYTES = 16384 };
 
-/* For the team's threads. The data are numbers from -1/2 to 1/2. */
-bool ground_make(struct ground *ground, const struct run *run, struct fault *fault);
+/* For the team's threads, on such pages. The data are numbers from -1/2 to 1/2. */
+bool ground_make(struct ground *ground, const struct run *run, enum pages pages,
+                 struct fault *fault);
 void ground_free(struct ground *ground);
 
 /* A member's slice; room for an id for each 64 bytes of it, IDS_LEAST at least; and OUTPUT_BYTES

@@ -126,8 +126,11 @@ void journal_close(struct journal *journal)
     journal->records = NULL;
 }
 
+size_t journal_next_id(const struct journal *journal) { return json_array_size(journal->records); }
+
 bool journal_add(struct journal *journal, json_t *record, struct fault *fault)
 {
+    record_count(record, "id", journal_next_id(journal));
     json_array_append(journal->records, record);
     return results_write(&journal->results, record, fault);
 }

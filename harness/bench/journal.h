@@ -19,6 +19,9 @@ void journal_close(struct journal *journal);
 /* Writes the record, keeps it, and gives the caller's reference back. */
 bool journal_add(struct journal *journal, json_t *record, struct fault *fault);
 
+/* What the next line's column `id` will be: lines are counted from 0, the machine's. */
+size_t journal_next_id(const struct journal *journal);
+
 /* A line of kind skip for each kernel that was asked for and cannot run here. */
 bool journal_add_skipped(struct journal *journal, const struct arguments *arguments,
                          struct fault *fault);

@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { KERNELS_MAX = 64 };
@@ -28,6 +29,60 @@ static struct call call_of(const struct trial_layer *trial, size_t rows)
     return call;
 }
 
+static bool gathers(const struct trial_layer *trial)
+{
+    return trial->layer->op == op_find("embedding");
+}
+
+enum { COPIES_MOST = 1024, LINE = 64 };
+
+/* Bytes from one copy's operand to its next one. */
+static size_t room_of(const struct operand *operand, const struct call *call, size_t i)
+{
+    size_t bytes = operand_span(operand, &call->dims, call->tensor[i].ld) * sizeof(float);
+    return operand->role == ROLE_WEIGHT && call->tensor[i].data ? (bytes + LINE - 1) / LINE * LINE
+                                                                : 0;
+}
+
+/* Points the call's weights to copy `k`. */
+static void take_copy(const struct trial_layer *trial, struct call *call, size_t k)
+{
+    const struct op *op = trial->layer->op;
+    char *at = (char *)trial->weights + k * (trial->weights_bytes / trial->copies);
+    for (size_t i = 0; i < op->operands; i++) {
+        size_t room = room_of(&op->operand[i], call, i);
+        call->tensor[i].data = room ? at : call->tensor[i].data;
+        at += room;
+    }
+}
+
+/* As many copies of the layer's weights as the last-level cache does not hold: a table is large
+ * enough as it is. */
+static bool copy_weights(struct trial_layer *trial, const struct run *run, const struct call *call)
+{
+    const struct op *op = trial->layer->op;
+    size_t bytes = 0;
+    for (size_t i = 0; i < op->operands; i++)
+        bytes += room_of(&op->operand[i], call, i);
+    trial->copies = 1;
+    if (run->plan.cache != CACHE_ROTATE || gathers(trial) || !bytes)
+        return true;
+    size_t wanted = run->plan.rotation / bytes + 1;
+    trial->copies = wanted < COPIES_MOST ? wanted : COPIES_MOST;
+    trial->weights_bytes = trial->copies * bytes;
+    trial->weights = memory_alloc(trial->weights_bytes, run->plan.pages);
+    for (size_t k = 0; k < trial->copies && trial->weights; k++) {
+        struct call copy = *call;
+        take_copy(trial, &copy, k);
+        for (size_t i = 0; i < op->operands; i++)
+            if (copy.tensor[i].data != call->tensor[i].data)
+                memcpy(copy.tensor[i].data, call->tensor[i].data,
+                       operand_span(&op->operand[i], &call->dims, call->tensor[i].ld) *
+                           sizeof(float));
+    }
+    return trial->weights != NULL;
+}
+
 bool trial_layer_make(struct trial_layer *trial, const struct run *run,
                       const struct subject *subject, size_t layer, struct fault *fault)
 {
@@ -38,13 +93,18 @@ bool trial_layer_make(struct trial_layer *trial, const struct run *run,
     struct call call = call_of(trial, rows);
     size_t elements = operand_span(&op->operand[out], &call.dims, call.tensor[out].ld);
     trial->output_bytes = elements * sizeof(float);
-    trial->output = memory_alloc(trial->output_bytes);
+    trial->output = memory_alloc(trial->output_bytes, PAGES_THP);
     if (!trial->output)
         return fault_memory(fault, "a layer's output");
     call = call_of(trial, rows);
+    if (!copy_weights(trial, run, &call)) {
+        memory_free(trial->output, trial->output_bytes);
+        return fault_memory(fault, "copies of a layer's weights");
+    }
     if (oracle_make(&trial->oracle, op, &call, dtype_roundoff(DTYPE_F32), fault))
         return true;
     memory_free(trial->output, trial->output_bytes);
+    memory_free(trial->weights, trial->weights_bytes);
     return false;
 }
 
@@ -52,6 +112,7 @@ void trial_layer_free(struct trial_layer *trial)
 {
     oracle_free(&trial->oracle);
     memory_free(trial->output, trial->output_bytes);
+    memory_free(trial->weights, trial->weights_bytes);
     competitor_free(&trial->reference_time);
     trial->output = NULL;
 }
@@ -61,7 +122,8 @@ void trial_layer_free(struct trial_layer *trial)
 struct contest {
     size_t count;
     struct entry entry[KERNELS_MAX];
-    struct competitor competitor[KERNELS_MAX];
+    struct competitor competitor[KERNELS_MAX + ROOF_MAX]; /* the roof's behind the kernels' */
+    struct roof roof;
 };
 
 static bool is_reference(const struct kernel *kernel)
@@ -69,16 +131,12 @@ static bool is_reference(const struct kernel *kernel)
     return strcmp(kernel->backend->name, "reference") == 0;
 }
 
-static bool gathers(const struct trial_layer *trial)
-{
-    return trial->layer->op == op_find("embedding");
-}
-
 static void run_entry(void *argument)
 {
     struct entry *entry = argument;
     struct turn *turn = &entry->turn;
-    entry->kernel->run(&entry->call);
+    entry->kernel->run(entry->copy ? &entry->copy[entry->next] : &entry->call);
+    entry->next = entry->next + 1 < entry->copies ? entry->next + 1 : 0;
     if (!turn->rows_all)
         return;
     size_t rows = entry->call.dims.extent[BATCH];
@@ -97,6 +155,37 @@ static bool prepare(struct entry *entry, struct fault *fault)
     return fine ? true : fault_memory(fault, "packed weights");
 }
 
+static void release(struct entry *entry)
+{
+    kernel_release(entry->kernel, &entry->call);
+    for (size_t k = 0; k < entry->copies && entry->copy; k++)
+        kernel_release(entry->kernel, &entry->copy[k]);
+    free(entry->copy);
+    entry->copy = NULL;
+}
+
+/* A call for each copy of the weights, prepared as the first one is. */
+static bool prepare_copies(struct entry *entry, const struct trial_layer *trial,
+                           struct fault *fault)
+{
+    if (trial->copies == 1)
+        return true;
+    entry->copy = calloc(trial->copies, sizeof *entry->copy);
+    if (!entry->copy)
+        return fault_memory(fault, "copies of packed weights");
+    for (entry->copies = 0; entry->copies < trial->copies; entry->copies++) {
+        struct call *copy = &entry->copy[entry->copies];
+        *copy = entry->call;
+        copy->prepared = NULL;
+        take_copy(trial, copy, entry->copies);
+        if (!kernel_prepare(entry->kernel, copy)) {
+            release(entry);
+            return fault_memory(fault, "copies of packed weights");
+        }
+    }
+    return true;
+}
+
 /* Adds the kernel, unless what it computes is wrong: then no time of it is taken. */
 static bool enter(struct contest *contest, struct trial_layer *trial, struct run *run,
                   const struct kernel *kernel, size_t rows, struct fault *fault)
@@ -113,6 +202,10 @@ static bool enter(struct contest *contest, struct trial_layer *trial, struct run
         kernel_release(kernel, &entry->call);
         return run_invalid(run, kernel, trial->subject->preset->name, trial->layer->name,
                            &entry->call.dims, entry->error, worst, fault);
+    }
+    if (!prepare_copies(entry, trial, fault)) {
+        kernel_release(kernel, &entry->call);
+        return false;
     }
     if (gathers(trial))
         entry->turn.rows_all = trial->subject->activations.rows_max;
@@ -152,7 +245,7 @@ static void keep_reference(struct trial_layer *trial, struct contest *contest)
 static void contest_free(struct contest *contest)
 {
     for (size_t i = 0; i < contest->count; i++) {
-        kernel_release(contest->entry[i].kernel, &contest->entry[i].call);
+        release(&contest->entry[i]);
         if (!is_reference(contest->entry[i].kernel))
             competitor_free(&contest->competitor[i]);
     }
@@ -188,30 +281,76 @@ static void describe_entry(json_t *record, const struct trial_layer *trial, cons
     record_number(record, "prepare_ns", entry->prepare_ns);
 }
 
-static bool record_entry(const struct trial_layer *trial, struct run *run,
-                         const struct ceilings *ceilings, const struct contest *contest, size_t i,
-                         struct fault *fault)
+/* How weights and rows lay, and on what. */
+static void record_states(json_t *record, const struct trial_layer *trial, const struct run *run)
 {
-    const struct entry *entry = &contest->entry[i];
-    const struct op *op = entry->kernel->op;
-    const struct competitor *competitor = &contest->competitor[i];
-    size_t rows = entry->call.dims.extent[BATCH];
+    bool rotates = trial->copies > 1 || gathers(trial);
+    record_text(
+        record, "cache",
+        cache_name(run->plan.cache == CACHE_ROTATE && !rotates ? CACHE_WARM : run->plan.cache));
+    record_text(record, "pages", memory_obtained(trial->subject->model.block));
+    if (run->plan.cache == CACHE_ROTATE && rotates)
+        record_count(record, "rotation",
+                     gathers(trial) ? (size_t)subject_embedding_bytes(
+                                          trial->subject, trial->subject->activations.rows_max)
+                                    : trial->weights_bytes);
+}
+
+/* What the comparison needs to know of the machine: bytes that each call touches, and of how many
+ * calls go round. */
+static struct need need_of(const struct trial_layer *trial, const struct run *run,
+                           const struct contest *contest, size_t rows)
+{
+    struct need need = {.subject = trial->subject,
+                        .preset = trial->subject->preset->name,
+                        .layer = trial->layer->name,
+                        .alone = run->plan.cache == CACHE_COLD};
+    struct call call = call_of(trial, rows);
+    for (size_t i = 0; i < contest->count; i++)
+        need.isa[kernel_isa(contest->entry[i].kernel)] = true;
+    if (gathers(trial))
+        need.rows = rows;
+    else
+        need.streamed = (size_t)work_of(trial->layer->op, &call, trial->copies > 1).streamed;
+    need.round = trial->copies * need.streamed;
+    return need;
+}
+
+/* The least work of a call; an embedding's is the mean over the batches that it goes round. */
+static struct work least_work(const struct trial_layer *trial, size_t rows)
+{
     size_t all = gathers(trial) ? trial->subject->activations.rows_max : rows;
     double share = (double)rows / (double)all;
-    struct call whole = call_of(trial, all);
-    struct rates rates = ceilings_at(ceilings, 1);
-    enum level level =
-        level_of(&run->topology, &rates, subject_layer_bytes(trial->subject, trial->index, all));
-    struct bound bound = bound_of(ceilings, &rates, op, &whole, kernel_isa(entry->kernel), level);
-    bound_scale(&bound, share);
-    struct timing timing = {competitor, run->seating, op->flops(&whole) * share,
-                            op_bytes(op, &whole) * share};
+    struct call call = call_of(trial, all);
+    struct work work = work_of(trial->layer->op, &call, trial->copies > 1);
+    return (struct work){work.flops * share, work.streamed * share, work.gathered * share};
+}
+
+static double bytes_of(const struct trial_layer *trial, size_t rows)
+{
+    size_t all = gathers(trial) ? trial->subject->activations.rows_max : rows;
+    struct call call = call_of(trial, all);
+    return op_bytes(trial->layer->op, &call) * (double)rows / (double)all;
+}
+
+static bool record_entry(const struct trial_layer *trial, struct run *run,
+                         const struct contest *contest, size_t i, struct fault *fault)
+{
+    const struct entry *entry = &contest->entry[i];
+    const struct competitor *competitor = &contest->competitor[i];
+    size_t rows = entry->call.dims.extent[BATCH];
+    enum isa isa = kernel_isa(entry->kernel);
+    struct work work = least_work(trial, rows);
+    struct bound bound = {0};
+    bound_add(&bound, &contest->roof, &work, isa);
+    struct timing timing = {competitor, run->seating, work.flops, bytes_of(trial, rows)};
     json_t *record = record_new(KIND_KERNEL, run->journal.run);
     describe_entry(record, trial, run, entry);
     run_describe(run, record, &timing, entry->error);
+    record_states(record, trial, run);
     double ns = record_get_interval(record, "ns").median;
     record_number(record, "rows_per_s", (double)rows / ns * 1e9);
-    bound_describe(record, &bound, ns);
+    bound_describe(record, &bound, &contest->roof, isa, ns);
     double reference_rows = (double)trial->reference.call.dims.extent[BATCH];
     run_compare(run, record, "x_reference", &trial->reference_time, competitor,
                 (double)rows / reference_rows);
@@ -219,18 +358,31 @@ static bool record_entry(const struct trial_layer *trial, struct run *run,
     return journal_add(&run->journal, record, fault);
 }
 
-bool trial_layer_run(struct trial_layer *trial, struct run *run, const struct ceilings *ceilings,
-                     const struct job *job, struct fault *fault)
+bool trial_layer_run(struct trial_layer *trial, struct run *run, const struct job *job,
+                     struct fault *fault)
 {
     struct contest contest = {.count = 0};
     struct sampling sampling = run_sampling(run, job);
-    bool fine = run_seat(run, job->seating, fault) &&
-                enter_all(&contest, trial, run, job->batch, fault) &&
-                sample_interleaved(&sampling, contest.competitor, contest.count, fault);
+    struct eviction eviction;
+    bool fine =
+        run_seat(run, job->seating, fault) && eviction_make(&eviction, run, &sampling, fault);
+    if (!fine)
+        return false;
+    fine = enter_all(&contest, trial, run, job->batch, fault);
+    struct competitor *above = &contest.competitor[contest.count];
+    struct need need = need_of(trial, run, &contest, job->batch);
+    fine = fine && roof_make(&contest.roof, run, &need, above, fault) &&
+           sample_interleaved(&sampling, contest.competitor, contest.count + contest.roof.count,
+                              fault) &&
+           roof_record(&contest.roof, run, above, fault);
     keep_reference(trial, &contest);
     for (size_t i = 0; i < contest.count && fine; i++)
         if (contest.competitor[i].count)
-            fine = record_entry(trial, run, ceilings, &contest, i, fault);
+            fine = record_entry(trial, run, &contest, i, fault);
+    for (size_t i = 0; i < contest.roof.count; i++)
+        competitor_free(&above[i]);
+    roof_free(&contest.roof);
     contest_free(&contest);
+    eviction_free(&eviction);
     return fine;
 }

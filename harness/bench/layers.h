@@ -2,7 +2,8 @@
 #ifndef EKTM_HARNESS_BENCH_LAYERS_H
 #define EKTM_HARNESS_BENCH_LAYERS_H
 
-#include "harness/bench/subject.h"
+#include "harness/bench/eviction.h"
+#include "harness/bench/roof.h"
 #include "harness/verify/oracle.h"
 
 /* An embedding takes the ids of other rows in each call, as a server does: the next `rows` of
@@ -14,7 +15,10 @@ struct turn {
 /* One kernel's call of the layer. */
 struct entry {
     const struct kernel *kernel;
-    struct call call;
+    struct call call;  /* on the layer's own weights                                       */
+    struct call *copy; /* [trial_layer.copies]: on one copy of the weights each, in turns;
+                          NULL: there is but one                                           */
+    size_t copies, next;
     struct turn turn;
     double prepare_ns; /* NAN: it needs no preparation          */
     double error;      /* in units of what is allowed, at most 1 */
@@ -28,6 +32,9 @@ struct trial_layer {
     struct oracle oracle;
     void *output; /* where kernels write, so that the layers' true inputs stay */
     size_t output_bytes;
+    size_t copies; /* of the weights that calls go round: 1 unless caches rotate */
+    void *weights; /* the copies                                                 */
+    size_t weights_bytes;
     struct entry reference;
     struct competitor reference_time; /* no samples yet: count is 0 */
 };
@@ -39,7 +46,7 @@ void trial_layer_free(struct trial_layer *trial);
 
 /* Checks, then times every kernel of the layer that was asked for at the job's batch, and writes a
  * record of each. */
-bool trial_layer_run(struct trial_layer *trial, struct run *run, const struct ceilings *ceilings,
-                     const struct job *job, struct fault *fault);
+bool trial_layer_run(struct trial_layer *trial, struct run *run, const struct job *job,
+                     struct fault *fault);
 
 #endif

@@ -28,15 +28,52 @@ static struct contender *find(struct models *models, const struct backend *backe
     return NULL;
 }
 
-static bool add(struct models *models, const struct backend *backend, enum isa isa,
-                struct fault *fault)
+/* Bytes of all weights but the tables. */
+static size_t weight_bytes(const struct subject *subject)
+{
+    const struct ektm *ektm = &subject->model.ektm;
+    size_t bytes = 0;
+    for (size_t w = ektm->config.fields; w < ektm->weights; w++) {
+        const struct ektm_weight *weight = &ektm->weight[w];
+        bytes += weight->rows * (weight->columns ? weight->columns : 1) * sizeof(float);
+    }
+    return bytes;
+}
+
+/* Copies of the weights that passes go round. The scalar reference reads the model's own. */
+static size_t copies_of(const struct models *models, const struct run *run,
+                        const struct contender *c)
+{
+    bool rotates = run->plan.cache == CACHE_ROTATE && !is_reference(c);
+    return rotates ? run->plan.rotation / weight_bytes(models->subject) + 1 : 1;
+}
+
+static void contender_free(struct contender *c)
+{
+    for (size_t k = 0; k < c->copies; k++)
+        composed_free(&c->composed[k]);
+    free(c->composed);
+    c->composed = NULL;
+}
+
+static bool add(struct models *models, const struct run *run, const struct backend *backend,
+                enum isa isa, struct fault *fault)
 {
     struct contender *c = &models->contender[models->count];
     *c = (struct contender){.backend = backend, .isa = isa};
+    size_t copies = copies_of(models, run, c);
+    c->composed = calloc(copies, sizeof *c->composed);
+    if (!c->composed)
+        return fault_memory(fault, "the models");
     uint64_t begin = clock_now();
-    if (!compose(&c->composed, &models->subject->model, backend, isa, fault))
-        return false;
-    c->prepare_ns = (double)(clock_now() - begin);
+    for (; c->copies < copies; c->copies++) {
+        if (!compose(&c->composed[c->copies], &models->subject->model, backend, isa, fault)) {
+            contender_free(c);
+            return false;
+        }
+        if (c->copies == 0)
+            c->prepare_ns = (double)(clock_now() - begin);
+    }
     models->count++;
     return true;
 }
@@ -47,7 +84,7 @@ bool models_make(struct models *models, struct run *run, struct subject *subject
     *models = (struct models){.subject = subject};
     for (const struct kernel *const *k = kernels; *k; k++)
         if (composes(run, *k) && !find(models, (*k)->backend, kernel_isa(*k)) &&
-            models->count < MODELS_MAX && !add(models, (*k)->backend, kernel_isa(*k), fault)) {
+            models->count < MODELS_MAX && !add(models, run, (*k)->backend, kernel_isa(*k), fault)) {
             models_free(models);
             return false;
         }
@@ -57,7 +94,7 @@ bool models_make(struct models *models, struct run *run, struct subject *subject
 void models_free(struct models *models)
 {
     for (size_t i = 0; i < models->count; i++)
-        composed_free(&models->contender[i].composed);
+        contender_free(&models->contender[i]);
     competitor_free(&models->reference_time);
     models->count = 0;
 }
@@ -66,9 +103,10 @@ void models_free(struct models *models)
 static void run_contender(void *argument)
 {
     struct contender *c = argument;
-    team_run(c->team, composed_forward, &c->composed);
+    team_run(c->team, composed_forward, &c->composed[c->next]);
+    c->next = c->next + 1 < c->copies ? c->next + 1 : 0;
     c->row = c->row + 2 * c->rows <= c->rows_all ? c->row + c->rows : 0;
-    composed_turn(&c->composed, c->row);
+    composed_turn(&c->composed[c->next], c->row);
 }
 
 static bool bind(struct models *models, struct run *run, struct contender *c, size_t rows,
@@ -77,9 +115,13 @@ static bool bind(struct models *models, struct run *run, struct contender *c, si
     c->rows = rows;
     c->row = 0;
     c->rows_all = models->subject->activations.rows_max;
+    c->next = 0;
     c->team = run->team;
-    return composed_bind(&c->composed, &models->subject->activations, rows, team_members(run->team),
-                         fault);
+    bool fine = true;
+    for (size_t k = 0; k < c->copies && fine; k++)
+        fine = composed_bind(&c->composed[k], &models->subject->activations, rows,
+                             team_members(run->team), fault);
+    return fine;
 }
 
 static void describe_contender(json_t *record, const struct contender *c)
@@ -128,87 +170,79 @@ static bool check(struct models *models, struct run *run, struct contender *c, s
 
 /* ---- records --------------------------------------------------------------------------------- */
 
+/* What a comparison of passes needs to know of the machine. Between two uses of a layer's weights
+ * all others pass through the caches: what counts is where all of them lie. */
+static struct need need_of(const struct models *models, const struct run *run, size_t rows)
+{
+    struct need need = {.subject = models->subject,
+                        .preset = models->subject->preset->name,
+                        .alone = run->plan.cache == CACHE_COLD,
+                        .streamed = weight_bytes(models->subject),
+                        .rows = (rows + run->seating.threads - 1) / run->seating.threads};
+    need.round = run->plan.cache == CACHE_ROTATE ? run->plan.rotation : need.streamed;
+    return need;
+}
+
 /* Work of a forward pass and what bounds it. */
 struct pass {
     double flops, bytes;
     struct bound bound;
 };
 
-/* Between two uses of a layer's weights all others pass through the caches: what counts is where
- * all of them lie, together with what one thread makes of `rows` rows. */
-static enum level level_of_pass(const struct subject *s, const struct run *run,
-                                const struct rates *rates, size_t rows)
-{
-    const struct ektm *ektm = &s->model.ektm;
-    double bytes = subject_embedding_bytes(s, s->activations.rows_max);
-    for (size_t w = ektm->config.fields; w < ektm->weights; w++) {
-        const struct ektm_weight *weight = &ektm->weight[w];
-        bytes += (double)(weight->rows * (weight->columns ? weight->columns : 1) * sizeof(float));
-    }
-    for (enum ektm_buffer b = BUFFER_DENSE; b < BUFFERS; b++)
-        bytes += (double)(rows * ektm->buffer_width[b] * sizeof(float));
-    return level_of(&run->topology, rates, bytes);
-}
-
-/* Adds a layer's bound to a pass's, whose ceiling is that of the layer that takes longest among
- * those bound alike. */
-static void add_bound(struct bound *sum, const struct bound *layer, double longest[2],
-                      char ceiling[2][sizeof sum->ceiling])
-{
-    bool memory = layer->memory > layer->compute;
-    *(memory ? &sum->memory : &sum->compute) += layer->least;
-    sum->least += layer->least;
-    if (layer->least > longest[memory]) {
-        longest[memory] = layer->least;
-        memcpy(ceiling[memory], layer->ceiling, sizeof sum->ceiling);
-    }
-}
-
-/* All of a thread's layers, one after the other. */
+/* All of a thread's layers, one after the other; what passes between them may stay in L1. */
 static struct pass pass_of(const struct models *models, const struct run *run,
-                           const struct ceilings *ceilings, const struct contender *c)
+                           const struct roof *roof, const struct contender *c)
 {
     const struct subject *s = models->subject;
     size_t threads = run->seating.threads, share = (c->rows + threads - 1) / threads;
-    struct rates rates = ceilings_at(ceilings, threads);
-    enum level level = level_of_pass(s, run, &rates, share);
     struct pass pass = {0};
-    double longest[2] = {0};
-    char ceiling[2][sizeof pass.bound.ceiling] = {UNAVAILABLE, UNAVAILABLE};
     for (size_t l = 0; l < s->model.ektm.layers; l++) {
         const struct op *op = s->model.ektm.layer[l].op;
         struct call all = ektm_call(&s->model.ektm, &s->activations.memory, l, c->rows);
         struct call own = ektm_call(&s->model.ektm, &s->activations.memory, l, share);
-        struct bound bound = bound_of(ceilings, &rates, op, &own, c->isa, level);
-        add_bound(&pass.bound, &bound, longest, ceiling);
-        pass.flops += op->flops(&all);
-        pass.bytes += op_bytes(op, &all);
+        double ids = (double)share / (double)s->activations.rows_max; /* a call has those of all */
+        struct work work = work_of(op, &own, true);
+        work.gathered *= ids;
+        bound_add(&pass.bound, roof, &work, c->isa);
+        bool gathers = work.gathered > 0;
+        pass.flops += op->flops(&all) * (gathers ? ids * (double)c->rows / (double)share : 1);
+        pass.bytes += op_bytes(op, &all) * (gathers ? ids * (double)c->rows / (double)share : 1);
     }
-    memcpy(pass.bound.ceiling, ceiling[pass.bound.memory > pass.bound.compute],
-           sizeof pass.bound.ceiling);
     return pass;
 }
 
-/* A record of the contender's time, but for the comparisons. */
-static json_t *record_of(const struct models *models, struct run *run,
-                         const struct ceilings *ceilings, const struct contender *c,
-                         const struct competitor *competitor)
+static void record_states(json_t *record, const struct models *models, const struct run *run,
+                          const struct contender *c)
 {
-    struct pass pass = pass_of(models, run, ceilings, c);
+    enum cache_state cache = run->plan.cache;
+    if (cache == CACHE_ROTATE && c->copies > 1)
+        record_count(record, "rotation", c->copies * weight_bytes(models->subject));
+    else if (cache == CACHE_ROTATE)
+        cache = CACHE_WARM;
+    record_text(record, "cache", cache_name(cache));
+    record_text(record, "pages", memory_obtained(models->subject->model.block));
+}
+
+/* A record of the contender's time, but for the comparisons. */
+static json_t *record_of(const struct models *models, struct run *run, const struct roof *roof,
+                         const struct contender *c, const struct competitor *competitor)
+{
+    struct pass pass = pass_of(models, run, roof, c);
     struct timing timing = {competitor, run->seating, pass.flops, pass.bytes};
     struct dims dims = {.extent = {[BATCH] = c->rows}};
     json_t *record = record_new(KIND_MODEL, run->journal.run);
     describe_contender(record, c);
     record_text(record, "preset", models->subject->preset->name);
-    record_text(record, "borrowed", c->composed.borrowed);
+    record_text(record, "borrowed", c->composed->borrowed);
     record_dims(record, &dims);
     record_text(record, "ids", run->plan.ids);
     record_count(record, "seed", run->arguments->seed);
     record_number(record, "prepare_ns", c->prepare_ns);
     run_describe(run, record, &timing, c->error);
+    record_states(record, models, run, c);
     double ns = record_get_interval(record, "ns").median;
     record_number(record, "rows_per_s", (double)c->rows / ns * 1e9);
-    bound_describe(record, &pass.bound, ns);
+    bound_describe(record, &pass.bound, roof, c->isa, ns);
     /* The reference was timed on one thread. */
     run_compare(run, record, "x_reference",
                 run->seating.threads > 1 ? NULL : &models->reference_time, competitor,
@@ -222,7 +256,8 @@ static json_t *record_of(const struct models *models, struct run *run,
 struct contest {
     size_t count;
     struct contender *contender[MODELS_MAX];
-    struct competitor competitor[MODELS_MAX];
+    struct competitor competitor[MODELS_MAX + ROOF_MAX]; /* the roof's behind the contenders' */
+    struct roof roof;
 };
 
 static bool enter_all(struct contest *contest, struct models *models, struct run *run, size_t rows,
@@ -259,7 +294,7 @@ static const struct competitor *baseline_of(const struct contest *contest,
 }
 
 static bool record_contest(struct contest *contest, struct models *models, struct run *run,
-                           const struct ceilings *ceilings, struct fault *fault)
+                           struct fault *fault)
 {
     for (size_t i = 0; i < contest->count; i++)
         if (is_reference(contest->contender[i]))
@@ -269,7 +304,7 @@ static bool record_contest(struct contest *contest, struct models *models, struc
         struct competitor *competitor = &contest->competitor[i];
         if (!competitor->count)
             continue;
-        json_t *record = record_of(models, run, ceilings, c, competitor);
+        json_t *record = record_of(models, run, &contest->roof, c, competitor);
         run_compare(run, record, "x_compiler", baseline_of(contest, c), competitor, 1);
         c->speed = record_get_number(record, "rows_per_s");
         if (!journal_add(&run->journal, record, fault))
@@ -278,18 +313,32 @@ static bool record_contest(struct contest *contest, struct models *models, struc
     return true;
 }
 
-bool models_run(struct models *models, struct run *run, const struct ceilings *ceilings,
-                const struct job *job, struct fault *fault)
+bool models_run(struct models *models, struct run *run, const struct job *job, struct fault *fault)
 {
     struct contest contest = {.count = 0};
     struct sampling sampling = run_sampling(run, job);
-    bool fine = run_seat(run, job->seating, fault) &&
-                enter_all(&contest, models, run, job->batch, fault) &&
-                sample_interleaved(&sampling, contest.competitor, contest.count, fault) &&
-                record_contest(&contest, models, run, ceilings, fault);
+    struct eviction eviction;
+    bool fine =
+        run_seat(run, job->seating, fault) && eviction_make(&eviction, run, &sampling, fault);
+    if (!fine)
+        return false;
+    fine = enter_all(&contest, models, run, job->batch, fault);
+    struct competitor *above = &contest.competitor[contest.count];
+    struct need need = need_of(models, run, job->batch);
+    for (size_t i = 0; i < contest.count; i++)
+        need.isa[contest.contender[i]->isa] = true;
+    fine = fine && roof_make(&contest.roof, run, &need, above, fault) &&
+           sample_interleaved(&sampling, contest.competitor, contest.count + contest.roof.count,
+                              fault) &&
+           roof_record(&contest.roof, run, above, fault) &&
+           record_contest(&contest, models, run, fault);
     for (size_t i = 0; i < contest.count; i++)
         if (!is_reference(contest.contender[i]) || !models->reference_time.ns)
             competitor_free(&contest.competitor[i]);
+    for (size_t i = 0; i < contest.roof.count; i++)
+        competitor_free(&above[i]);
+    roof_free(&contest.roof);
+    eviction_free(&eviction);
     return fine;
 }
 
@@ -314,14 +363,14 @@ static bool check_bits(struct models *models, struct run *run, struct contender 
     const struct activations *activations = &models->subject->activations;
     const void *predictions = activations->memory.buffer[BUFFER_P].data;
     size_t bytes = c->rows * models->subject->model.ektm.buffer_width[BUFFER_P] * sizeof(float);
-    if (c->composed.cut_changes_bits)
+    if (c->composed->cut_changes_bits)
         return true;
     void *alone = malloc(bytes);
     if (!alone)
         return fault_memory(fault, "predictions");
-    bool fine = composed_bind(&c->composed, activations, c->rows, 1, fault);
+    bool fine = composed_bind(c->composed, activations, c->rows, 1, fault);
     if (fine) {
-        composed_forward(&c->composed, 0, 1);
+        composed_forward(c->composed, 0, 1);
         memcpy(alone, predictions, bytes);
         fine = bind(models, run, c, c->rows, fault);
     }
@@ -335,58 +384,92 @@ static bool check_bits(struct models *models, struct run *run, struct contender 
     return fine;
 }
 
-/* Samples of the contender with that seating. Checks compute on the calling thread too: what is
- * sampled lies where the team's members touch it first. */
-static bool sample_seated(struct models *models, struct run *run, struct contender *c,
-                          struct seating seating, size_t rows, const struct sampling *sampling,
-                          struct competitor *competitor, struct fault *fault)
+/* A contender with one seating: its samples, and what bounds them. */
+struct seated {
+    struct competitor competitor[1 + ROOF_MAX]; /* the contender, then the roof */
+    struct roof roof;
+};
+
+static void seated_free(struct seated *seated)
 {
+    for (size_t i = 0; i < 1 + ROOF_MAX; i++)
+        competitor_free(&seated->competitor[i]);
+    roof_free(&seated->roof);
+}
+
+/* Samples of the contender with that seating, and of its roof where that is asked for. Checks
+ * compute on the calling thread too: what is sampled lies where the team's members touch it first.
+ */
+static bool sample_seated(struct models *models, struct run *run, struct contender *c,
+                          struct seating seating, size_t rows, bool bounded,
+                          const struct sampling *wanted, struct seated *seated, struct fault *fault)
+{
+    struct sampling sampling = *wanted;
+    struct eviction eviction;
     if (!run_seat(run, seating, fault) || !bind(models, run, c, rows, fault) ||
         !check(models, run, c, fault) || (!c->invalid && !check_bits(models, run, c, fault)))
         return false;
     activations_refresh(&models->subject->activations);
-    return c->invalid || sample_interleaved(sampling, competitor, 1, fault);
+    if (c->invalid)
+        return true;
+    struct need need = need_of(models, run, rows);
+    need.isa[c->isa] = true;
+    bool fine = !bounded || roof_make(&seated->roof, run, &need, &seated->competitor[1], fault);
+    if (!fine || !eviction_make(&eviction, run, &sampling, fault))
+        return false;
+    fine = sample_interleaved(&sampling, seated->competitor, 1 + seated->roof.count, fault);
+    eviction_free(&eviction);
+    return fine;
+}
+
+static bool record_seated(struct models *models, struct run *run, struct contender *c,
+                          struct seated *seated, const struct competitor *alone, size_t base_rows,
+                          struct fault *fault)
+{
+    struct competitor *team = &seated->competitor[0];
+    if (c->invalid || !team->count)
+        return true;
+    if (!roof_record(&seated->roof, run, team + 1, fault))
+        return false;
+    json_t *record = record_of(models, run, &seated->roof, c, team);
+    run_compare(run, record, "x_compiler", NULL, team, 1);
+    record_count(record, "base_rows", base_rows);
+    run_compare(run, record, "speedup", alone->count ? alone : team, team,
+                (double)c->rows / (double)base_rows);
+    return journal_add(&run->journal, record, fault);
 }
 
 /* `rows` rows with the job's seating, against `base_rows` rows on one thread. */
-static bool scale_shape(struct models *models, struct run *run, const struct ceilings *ceilings,
-                        const struct job *job, struct contender *c, size_t rows, size_t base_rows,
-                        struct fault *fault)
+static bool scale_shape(struct models *models, struct run *run, const struct job *job,
+                        struct contender *c, size_t rows, size_t base_rows, struct fault *fault)
 {
     struct seating one = {1, PLACEMENT_COMPACT}, wide = job->seating;
-    struct competitor alone = {.run = run_contender, .argument = c}, team = alone;
+    struct seated alone = {.competitor[0] = {.run = run_contender, .argument = c}}, team = alone;
     struct sampling sampling = run_sampling(run, job);
     bool many = wide.threads > 1;
     sampling.budget /= many ? 6 : 2; /* two shapes, and one thread before and after */
     bool fine =
-        (!many || sample_seated(models, run, c, one, base_rows, &sampling, &alone, fault)) &&
-        sample_seated(models, run, c, wide, rows, &sampling, &team, fault) &&
-        (!many || sample_seated(models, run, c, one, base_rows, &sampling, &alone, fault)) &&
+        (!many || sample_seated(models, run, c, one, base_rows, false, &sampling, &alone, fault)) &&
+        sample_seated(models, run, c, wide, rows, true, &sampling, &team, fault) &&
+        (!many || sample_seated(models, run, c, one, base_rows, false, &sampling, &alone, fault)) &&
         run_seat(run, wide, fault);
-    if (fine && !c->invalid && team.count) {
-        c->rows = rows;
-        json_t *record = record_of(models, run, ceilings, c, &team);
-        run_compare(run, record, "x_compiler", NULL, &team, 1);
-        record_count(record, "base_rows", base_rows);
-        run_compare(run, record, "speedup", many ? &alone : &team, &team,
-                    (double)rows / (double)base_rows);
-        fine = journal_add(&run->journal, record, fault);
-    }
-    competitor_free(&alone);
-    competitor_free(&team);
+    c->rows = rows;
+    fine = fine && record_seated(models, run, c, &team, &alone.competitor[0], base_rows, fault);
+    seated_free(&alone);
+    seated_free(&team);
     return fine;
 }
 
-bool models_scale(struct models *models, struct run *run, const struct ceilings *ceilings,
-                  const struct job *job, struct fault *fault)
+bool models_scale(struct models *models, struct run *run, const struct job *job,
+                  struct fault *fault)
 {
     struct contender *c = fastest(models);
     size_t threads = job->seating.threads, shared = models->subject->rows;
     size_t each = run->plan.rows_each;
     if (!c)
         return true;
-    if (shared >= threads && !scale_shape(models, run, ceilings, job, c, shared, shared, fault))
+    if (shared >= threads && !scale_shape(models, run, job, c, shared, shared, fault))
         return false;
     return (threads == 1 && shared == each) || *run->stop ||
-           scale_shape(models, run, ceilings, job, c, each * threads, each, fault);
+           scale_shape(models, run, job, c, each * threads, each, fault);
 }

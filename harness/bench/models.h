@@ -2,7 +2,8 @@
 #ifndef EKTM_HARNESS_BENCH_MODELS_H
 #define EKTM_HARNESS_BENCH_MODELS_H
 
-#include "harness/bench/subject.h"
+#include "harness/bench/eviction.h"
+#include "harness/bench/roof.h"
 
 enum { MODELS_MAX = 16 };
 
@@ -10,7 +11,9 @@ enum { MODELS_MAX = 16 };
 struct contender {
     const struct backend *backend;
     enum isa isa;
-    struct composed composed;
+    struct composed *composed; /* [copies]: passes go round them, each with packed weights of its
+                                  own; 1 unless caches rotate                                   */
+    size_t copies, next;
     double prepare_ns, error;
     bool invalid; /* a prediction was wrong: it is not timed any more */
     double speed; /* rows a second of one thread at the last batch; 0: not measured */
@@ -35,12 +38,11 @@ bool models_make(struct models *models, struct run *run, struct subject *subject
 void models_free(struct models *models);
 
 /* Checks, then times all of them at the job's batch on one thread, side by side. */
-bool models_run(struct models *models, struct run *run, const struct ceilings *ceilings,
-                const struct job *job, struct fault *fault);
+bool models_run(struct models *models, struct run *run, const struct job *job, struct fault *fault);
 
 /* Times the fastest with the job's seating: one batch shared by all threads, and a batch for each.
  * One thread is sampled before and after, so that the speed-up is of the same minutes. */
-bool models_scale(struct models *models, struct run *run, const struct ceilings *ceilings,
-                  const struct job *job, struct fault *fault);
+bool models_scale(struct models *models, struct run *run, const struct job *job,
+                  struct fault *fault);
 
 #endif

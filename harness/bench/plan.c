@@ -58,6 +58,12 @@ static const struct effort full = {
     .batch = {1, 4, 16, 64, 128, 256, 1024, 4096},
 };
 
+const char *cache_name(enum cache_state cache)
+{
+    static const char *const names[CACHE_STATES] = {"warm", "cold", "rotate"};
+    return names[cache];
+}
+
 /* ---- settings -------------------------------------------------------------------------------- */
 
 static int compare_sizes(const void *a, const void *b)
@@ -175,6 +181,28 @@ static bool choose_law(struct plan *plan, const struct arguments *a, struct faul
     return plan->law.kind != IDS_FILE || check_inputs(plan, fault);
 }
 
+/* Rows that are read of the tables must not all lie in the nearest cache, and where caches rotate
+ * in none at all. */
+static void choose_states(struct plan *plan, const struct arguments *a, const struct topology *t)
+{
+    enum { ROWS_LEAST = 1024, UNKNOWN_CACHE = 64 << 20 };
+    size_t last = 0;
+    for (size_t level = 0; level < CACHE_LEVELS; level++)
+        last = t->cache_bytes[level] > last ? t->cache_bytes[level] : last;
+    plan->rotation = 2 * (last ? last : UNKNOWN_CACHE);
+    plan->rows_least = ROWS_LEAST;
+    for (enum cache_state c = 0; c < CACHE_STATES; c++)
+        plan->cache = a->cache && strcmp(a->cache, cache_name(c)) == 0 ? c : plan->cache;
+    plan->pages = PAGES_THP;
+    for (enum pages p = 0; p < PAGES_KINDS; p++)
+        plan->pages = a->pages && strcmp(a->pages, pages_name(p)) == 0 ? p : plan->pages;
+    for (size_t p = 0; p < plan->presets && plan->cache == CACHE_ROTATE; p++) {
+        size_t row = inputs_ids_per_row(plan->preset[p]) * plan->preset[p]->config.width;
+        size_t rows = plan->rotation / (row * sizeof(float)) + 1;
+        plan->rows_least = rows > plan->rows_least ? rows : plan->rows_least;
+    }
+}
+
 /* ---- jobs ------------------------------------------------------------------------------------ */
 
 static bool add_job(struct plan *plan, struct job job)
@@ -283,6 +311,7 @@ bool plan_make(struct plan *plan, const struct arguments *arguments,
         return false;
     choose_presets(plan, arguments);
     choose_batches(plan, arguments, effort);
+    choose_states(plan, arguments, topology);
     if (!choose_law(plan, arguments, fault) || !choose_seatings(plan, arguments, topology, fault))
         return false;
     if (add_jobs(plan, arguments)) {
@@ -304,10 +333,9 @@ size_t plan_batch_most(const struct plan *plan) { return plan->batch[plan->batch
 
 size_t plan_rows_most(const struct plan *plan)
 {
-    enum { ROWS_LEAST = 1024 }; /* fewer would have their rows of the tables in the nearest cache */
     size_t each = plan->rows_each * plan_widest(plan).threads;
     size_t most = each > plan_batch_most(plan) ? each : plan_batch_most(plan);
-    return most > ROWS_LEAST ? most : ROWS_LEAST;
+    return most > plan->rows_least ? most : plan->rows_least;
 }
 
 struct seating plan_widest(const struct plan *plan)

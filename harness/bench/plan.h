@@ -4,9 +4,20 @@
 #define EKTM_HARNESS_BENCH_PLAN_H
 
 #include "harness/arguments.h"
-#include "harness/machine/topology.h"
+#include "harness/machine/memory.h"
 #include "harness/measure/sample.h"
 #include "harness/model/inputs.h"
+
+/* Where a call's weights and rows lie when it begins. */
+enum cache_state {
+    CACHE_WARM,   /* where the call before left them: the nearest cache that holds them         */
+    CACHE_COLD,   /* in memory: the caches were filled with something else                      */
+    CACHE_ROTATE, /* weights are the next of many copies, together more than the last-level cache
+                     holds, and rows come from as much of the tables: a server with many models */
+    CACHE_STATES
+};
+
+const char *cache_name(enum cache_state cache);
 
 /* Threads and where they sit. */
 struct seating {
@@ -46,6 +57,10 @@ struct plan {
     size_t rows_each;         /* rows of each thread where each has a batch of its own  */
     struct id_law law;
     char ids[128]; /* the law's name */
+    enum cache_state cache;
+    enum pages pages;
+    size_t rotation;   /* bytes that are more than the last-level cache holds */
+    size_t rows_least; /* rows of inputs to make up at least */
     size_t jobs;
     struct job *job;
     double shares;            /* of all jobs */

@@ -64,6 +64,12 @@ void report_machine(const struct run *run)
     fflush(stdout);
 }
 
+/* Whether it is of the table of ceilings: others were taken beside kernels. */
+static bool is_of_table(const json_t *r)
+{
+    return record_kind(r) == KIND_CEILING && !json_object_get(r, "preset");
+}
+
 /* The ceiling of that label that was fastest with as many threads, or NULL. */
 static const json_t *best_ceiling(const struct run *run, const char *label, size_t threads,
                                   const char *unit)
@@ -73,7 +79,7 @@ static const json_t *best_ceiling(const struct run *run, const char *label, size
     json_t *r;
     json_array_foreach(run->journal.records, i, r)
     {
-        if (record_kind(r) == KIND_CEILING && strcmp(text(r, "ceiling"), label) == 0 &&
+        if (is_of_table(r) && strcmp(text(r, "ceiling"), label) == 0 &&
             record_get_number(r, "threads") == (double)threads &&
             (!best || record_get_number(r, unit) > record_get_number(best, unit)))
             best = r;
@@ -96,7 +102,7 @@ static bool label_came_before(const struct run *run, size_t at)
     const json_t *record = json_array_get(run->journal.records, at);
     for (size_t i = 0; i < at; i++) {
         const json_t *r = json_array_get(run->journal.records, i);
-        if (record_kind(r) == KIND_CEILING && same(r, record, "ceiling"))
+        if (is_of_table(r) && same(r, record, "ceiling"))
             return true;
     }
     return false;
@@ -111,7 +117,7 @@ void report_ceilings(const struct run *run)
         printf("  %4zu threads", most);
     json_array_foreach(run->journal.records, i, r)
     {
-        if (record_kind(r) != KIND_CEILING || label_came_before(run, i))
+        if (!is_of_table(r) || label_came_before(run, i))
             continue;
         bool fma = strcmp(text(r, "op"), "fma") == 0;
         const char *label = text(r, "ceiling"), *unit = fma ? "gflops" : "gbytes";

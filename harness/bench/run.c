@@ -95,7 +95,7 @@ void run_describe(const struct run *run, json_t *record, const struct timing *ti
     find_doubts(run, timing, &ns, reason, sizeof reason);
     record_count(record, "threads", timing->seating.threads);
     record_text(record, "placement", placement_name(timing->seating.placement));
-    record_text(record, "cache", "warm");
+    record_text(record, "cache", cache_name(run->plan.cache));
     record_text(record, "pages", memory_pages());
     record_interval(record, "ns", &ns);
     record_count(record, "samples", c->count);

@@ -38,7 +38,8 @@ bool subject_make(struct subject *subject, const struct run *run, const struct e
     size_t rows = plan_rows_most(&run->plan), ids = rows * inputs_ids_per_row(preset);
     uint64_t seed = run->arguments->seed;
     *subject = (struct subject){.preset = preset, .rows = plan_batch_most(&run->plan)};
-    if (!model_random(&subject->model, &preset->config, seed, &run->topology, fault))
+    if (!model_random(&subject->model, &preset->config, seed, &run->topology, run->plan.pages,
+                      fault))
         return false;
     if (!activations_make(&subject->activations, &subject->model, rows, ids, fault)) {
         model_free(&subject->model);
@@ -95,8 +96,15 @@ static int compare_rows(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The rows of the table that the ids name, sorted; NULL: no memory. */
-static int32_t *table_rows(const struct subject *subject, size_t rows, size_t *count)
+size_t subject_rows(const struct subject *subject)
+{
+    size_t rows = 0;
+    for (size_t f = 0; f < subject->preset->config.fields; f++)
+        rows += subject->preset->config.rows[f];
+    return rows;
+}
+
+int32_t *subject_table_rows(const struct subject *subject, size_t rows, size_t *count)
 {
     const struct ektm_memory *memory = &subject->activations.memory;
     size_t fields = subject->preset->config.fields;
@@ -107,8 +115,6 @@ static int32_t *table_rows(const struct subject *subject, size_t rows, size_t *c
              i < index_at(&memory->buffer[BUFFER_BAGS], q + 1); i++)
             row[i] = (int32_t)(index_at(&memory->first, q % fields) +
                                index_at(&memory->buffer[BUFFER_IDS], i));
-    if (row)
-        qsort(row, *count, sizeof *row, compare_rows);
     return row;
 }
 
@@ -116,7 +122,9 @@ double subject_embedding_bytes(const struct subject *subject, size_t rows)
 {
     const struct ektm_config *config = &subject->preset->config;
     size_t ids, different = 0;
-    int32_t *row = table_rows(subject, rows, &ids);
+    int32_t *row = subject_table_rows(subject, rows, &ids);
+    if (row)
+        qsort(row, ids, sizeof *row, compare_rows);
     for (size_t i = 0; i < ids; i++)
         different += !row || i == 0 || row[i] != row[i - 1];
     free(row);

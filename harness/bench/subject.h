@@ -2,7 +2,7 @@
 #ifndef EKTM_HARNESS_BENCH_SUBJECT_H
 #define EKTM_HARNESS_BENCH_SUBJECT_H
 
-#include "harness/bench/ceilings.h"
+#include "harness/bench/run.h"
 #include "harness/model/model.h"
 
 struct subject {
@@ -17,6 +17,13 @@ struct subject {
 bool subject_make(struct subject *subject, const struct run *run, const struct ektm_preset *preset,
                   struct fault *fault);
 void subject_free(struct subject *subject);
+
+/* The rows of the stacked table that the first `rows` rows of the batch name, in their order;
+ * `*count` of them. To be freed; NULL: no memory. */
+int32_t *subject_table_rows(const struct subject *subject, size_t rows, size_t *count);
+
+/* Rows of the stacked table. */
+size_t subject_rows(const struct subject *subject);
 
 /* Bytes of the table's rows that the first `rows` rows of the batch read, each counted once, with
  * their ids and what is written: what a call of the embedding finds in the caches again. */

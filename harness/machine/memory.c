@@ -1,9 +1,11 @@
 #include "harness/machine/memory.h"
 
-#include <stdint.h>
-#include <stdio.h>
+#include <inttypes.h>
+#include <linux/mman.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 enum { HUGE = 2 << 20 };
@@ -17,11 +19,29 @@ static size_t mapped(size_t bytes)
     return bytes ? round_up(bytes, unit) : unit;
 }
 
-void *memory_alloc(size_t bytes)
+const char *pages_name(enum pages pages)
+{
+    static const char *const names[PAGES_KINDS] = {"4k", "thp", "huge"};
+    return names[pages];
+}
+
+/* Reserved huge pages, which most systems have none of. */
+static void *map_reserved(size_t length)
+{
+    int two_mebibytes = 21 << MAP_HUGE_SHIFT;
+    void *block = mmap(NULL, length, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | two_mebibytes, -1, 0);
+    return block == MAP_FAILED ? NULL : block;
+}
+
+void *memory_alloc(size_t bytes, enum pages pages)
 {
     if (bytes > SIZE_MAX / 2)
         return NULL;
     size_t length = mapped(bytes);
+    void *reserved = pages == PAGES_HUGE && bytes >= HUGE ? map_reserved(length) : NULL;
+    if (reserved)
+        return reserved;
     size_t slack = bytes >= HUGE ? HUGE - (size_t)sysconf(_SC_PAGESIZE) : 0;
     char *base =
         mmap(NULL, length + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -34,14 +54,15 @@ void *memory_alloc(size_t bytes)
         if (slack - before)
             munmap(base + before + length, slack - before);
         base += before;
-        madvise(base, length, MADV_HUGEPAGE); /* refused where there are none: small pages do */
+        /* Refused where there are none: small pages do. */
+        madvise(base, length, pages == PAGES_SMALL ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
     }
     return base;
 }
 
-void *memory_interleaved(const struct topology *topology, size_t bytes)
+void *memory_interleaved(const struct topology *topology, size_t bytes, enum pages pages)
 {
-    void *block = memory_alloc(bytes);
+    void *block = memory_alloc(bytes, pages);
     hwloc_bitmap_t nodes = block && topology->numas > 1 ? hwloc_bitmap_alloc() : NULL;
     if (nodes && !topology->synthetic) {
         topology_nodes(topology, nodes);
@@ -58,17 +79,8 @@ void memory_free(void *block, size_t bytes)
         munmap(block, mapped(bytes));
 }
 
-const char *memory_pages(void)
+static const char *small_pages(void)
 {
-    char text[64] = "[never]";
-    FILE *file = fopen("/sys/kernel/mm/transparent_hugepage/enabled", "r");
-    if (file) {
-        if (!fgets(text, sizeof text, file))
-            snprintf(text, sizeof text, "[never]");
-        fclose(file);
-    }
-    if (!strstr(text, "[never]"))
-        return "thp";
     switch (sysconf(_SC_PAGESIZE)) {
     case 16 << 10:
         return "16k";
@@ -78,3 +90,54 @@ const char *memory_pages(void)
         return "4k";
     }
 }
+
+const char *memory_pages(void)
+{
+    char text[64] = "[never]";
+    FILE *file = fopen("/sys/kernel/mm/transparent_hugepage/enabled", "r");
+    if (file) {
+        if (!fgets(text, sizeof text, file))
+            snprintf(text, sizeof text, "[never]");
+        fclose(file);
+    }
+    return strstr(text, "[never]") ? small_pages() : "thp";
+}
+
+/* The value of a line such as "Rss:    512 kB"; 0 for any other line. */
+static size_t kibibytes(const char *line, const char *name)
+{
+    size_t length = strlen(name);
+    return strncmp(line, name, length) == 0 ? strtoul(line + length, NULL, 10) : 0;
+}
+
+const char *memory_obtained_in(FILE *smaps, uintptr_t address)
+{
+    char line[512];
+    bool here = false;
+    size_t resident = 0, transparent = 0, page = 0;
+    while (fgets(line, sizeof line, smaps)) {
+        uintptr_t begin, end;
+        if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &begin, &end) == 2)
+            here = address >= begin && address < end;
+        if (!here)
+            continue;
+        resident += kibibytes(line, "Rss:");
+        transparent += kibibytes(line, "AnonHugePages:");
+        page += kibibytes(line, "KernelPageSize:");
+    }
+    if (page >= HUGE / 1024)
+        return "huge";
+    return !page ? "unavailable" : 2 * transparent > resident ? "thp" : small_pages();
+}
+
+const char *memory_obtained(const void *block)
+{
+    FILE *smaps = fopen("/proc/self/smaps", "re");
+    if (!smaps)
+        return "unavailable";
+    const char *pages = memory_obtained_in(smaps, (uintptr_t)block);
+    fclose(smaps);
+    return pages;
+}
+
+bool memory_refuse_thp(void) { return prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) == 0; }

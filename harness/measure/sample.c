@@ -17,6 +17,14 @@ static double time_calls(const struct competitor *c, size_t calls)
 /* Finds how many calls make a sample, by doubling; calls until the warm-up is over. */
 static void calibrate(const struct sampling *sampling, struct competitor *c)
 {
+    if (sampling->evict) {
+        uint64_t begin = clock_now();
+        sampling->evict(sampling->evict_argument);
+        time_calls(c, 1);
+        c->calls = 1;
+        c->span = (double)(clock_now() - begin);
+        return;
+    }
     double wanted = fmax(sampling->sample, clock_shortest(sampling->clock));
     double spent = time_calls(c, 1), span = time_calls(c, 1);
     size_t calls = 1;
@@ -41,9 +49,12 @@ static double processor_time(void)
     return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
 }
 
-static void take(struct competitor *c)
+static void take(const struct sampling *sampling, struct competitor *c)
 {
-    c->run(c->argument);
+    if (sampling->evict)
+        sampling->evict(sampling->evict_argument);
+    else
+        c->run(c->argument);
     double before = processor_time(), span = time_calls(c, c->calls);
     c->processor += processor_time() - before;
     c->wall += span;
@@ -78,7 +89,7 @@ static void take_rounds(const struct sampling *sampling, struct competitor *comp
                 return;
             if (sits_in(share[at], round, rounds) &&
                 !(late && competitors[at].count >= sampling->least))
-                take(&competitors[at]);
+                take(sampling, &competitors[at]);
         }
     }
 }

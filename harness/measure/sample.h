@@ -26,6 +26,9 @@ struct sampling {
     double warm_up;     /* ns of untimed calls of each before its first sample         */
     size_t least, most; /* samples of each                                             */
     const volatile sig_atomic_t *stop; /* nonzero: take no more samples; may be NULL     */
+    void (*evict)(void *argument); /* drives everything out of the caches before each sample, which
+                                      is then of one call; NULL: caches are warm          */
+    void *evict_argument;
 };
 
 /* Takes samples of all competitors in turns, each round starting with another one. One untimed call

@@ -31,8 +31,8 @@ bool activations_make(struct activations *activations, const struct model *model
     for (enum ektm_buffer b = BUFFER_BAGS; b < BUFFERS; b++)
         *(b < BUFFER_X ? &activations->block_bytes : &activations->computed_bytes) +=
             buffer_bytes(model, b, rows_max);
-    activations->block = memory_alloc(activations->block_bytes);
-    activations->computed = memory_alloc(activations->computed_bytes);
+    activations->block = memory_alloc(activations->block_bytes, PAGES_THP);
+    activations->computed = memory_alloc(activations->computed_bytes, PAGES_THP);
     if (!activations->block || !activations->computed) {
         activations_free(activations);
         return fault_memory(fault, "the activations of a batch");
@@ -67,7 +67,7 @@ bool activations_reserve(struct activations *activations, size_t ids, struct fau
                             INT32_MAX);
     room = room < ids ? ids : room;
     room = room > INT32_MAX ? INT32_MAX : room;
-    void *data = memory_alloc(room * sizeof(int32_t));
+    void *data = memory_alloc(room * sizeof(int32_t), PAGES_THP);
     if (!data)
         return fault_memory(fault, "the ids of a batch");
     if (buffer->data) {

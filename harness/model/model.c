@@ -63,10 +63,11 @@ static void lay_out(struct model *m)
 }
 
 /* Gives a model whose table of layers is built its memory, zeros. */
-static bool allocate(struct model *m, const struct topology *topology, struct fault *fault)
+static bool allocate(struct model *m, const struct topology *topology, enum pages pages,
+                     struct fault *fault)
 {
     m->weight = calloc(m->ektm.weights, sizeof *m->weight);
-    m->block = m->weight && measure(m) ? memory_interleaved(topology, m->block_bytes) : NULL;
+    m->block = m->weight && measure(m) ? memory_interleaved(topology, m->block_bytes, pages) : NULL;
     if (!m->block)
         return fault_memory(fault, "the model's weights");
     lay_out(m);
@@ -97,12 +98,12 @@ static double limit_of(const struct ektm *ektm, size_t w)
 }
 
 bool model_random(struct model *model, const struct ektm_config *config, uint64_t seed,
-                  const struct topology *topology, struct fault *fault)
+                  const struct topology *topology, enum pages pages, struct fault *fault)
 {
     *model = (struct model){.block = NULL};
     if (!ektm_build(&model->ektm, config))
         return fault_memory(fault, "the table of layers");
-    if (!allocate(model, topology, fault)) {
+    if (!allocate(model, topology, pages, fault)) {
         model_free(model);
         return false;
     }
@@ -158,7 +159,7 @@ static bool load(struct model *model, const struct safetensors *file,
         return false;
     if (!ektm_build(&model->ektm, &config))
         return fault_memory(fault, "the table of layers");
-    if (shapes_check(&model->ektm, file, fault) && allocate(model, topology, fault) &&
+    if (shapes_check(&model->ektm, file, fault) && allocate(model, topology, PAGES_THP, fault) &&
         read_weights(model, file, fault) && check_task_vectors(model, file->path, fault))
         return true;
     model_free(model);

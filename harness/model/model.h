@@ -16,9 +16,9 @@ struct model {
 };
 
 /* Random weights (He-uniform, small biases), a function of config and seed alone. Tables are
- * interleaved over the NUMA nodes of `topology`. */
+ * interleaved over the NUMA nodes of `topology`, on the pages that are asked for. */
 bool model_random(struct model *model, const struct ektm_config *config, uint64_t seed,
-                  const struct topology *topology, struct fault *fault);
+                  const struct topology *topology, enum pages pages, struct fault *fault);
 
 /* Reads a safetensors file (EKTM.md, "Weights on disk"). Every size is read off the shapes and
  * checked against the others; every weight must be finite. */

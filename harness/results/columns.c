@@ -46,6 +46,8 @@ const struct column record_columns[] = {
      "the run that wrote the line, by its start (UTC) and process; its `machine` line is the "
      "first with it"},
 
+    {"id", TYPE_COUNT, "", 0, ALL, "of the line within its run, from 0"},
+
     /* the machine and the run */
     {"name", TYPE_TEXT, "", ALL, 0,
      "machine: its folder; ceiling, kernel: the kernel; model: `model_<dtype>_<backend>_<isa>`; "
@@ -74,8 +76,11 @@ const struct column record_columns[] = {
 
     /* what was timed */
     {"op", TYPE_TEXT, "", TIMED, SKIP, "the op; `model` for a whole forward pass"},
-    {"layer", TYPE_TEXT, "", KERNEL, SKIP, "the model's layer; one of each per-task layer"},
-    {"preset", TYPE_TEXT, "", COMPARED, SKIP, "sizes of the model"},
+    {"layer", TYPE_TEXT, "", KERNEL, SKIP | CEILING,
+     "the model's layer; one of each per-task layer; of a ceiling taken beside one, or `model`"},
+    {"preset", TYPE_TEXT, "", COMPARED, SKIP | CEILING,
+     "sizes of the model; a ceiling has one where it was taken beside kernels of that, in the same "
+     "rounds of samples"},
     {"dtype", TYPE_TEXT, "", TIMED, SKIP, "format of weights and activations"},
     {"backend", TYPE_TEXT, "", TIMED, SKIP, "whose kernel"},
     {"isa", TYPE_TEXT, "", TIMED, SKIP,
@@ -91,8 +96,16 @@ const struct column record_columns[] = {
     {"working_set", TYPE_COUNT, "byte", 0, CEILING, "operands of one thread"},
     {"cache", TYPE_TEXT, "", TIMED, 0,
      "`warm`: the same operands in every call, in the nearest cache that holds them; an embedding "
-     "takes other ids in each"},
-    {"pages", TYPE_TEXT, "", MACHINE | TIMED, 0, "pages of large blocks: `thp` (huge), `4k`, ..."},
+     "takes other ids in each; `cold`: everything in memory; `rotate`: weights are the next of "
+     "many "
+     "copies, rows come from much of the tables"},
+    {"rotation", TYPE_COUNT, "byte", 0, COMPARED,
+     "of weights or rows that calls go round where `cache` is `rotate`; small layers may stay "
+     "below "
+     "the last-level cache"},
+    {"pages", TYPE_TEXT, "", MACHINE | TIMED, 0,
+     "machine: what large blocks can have; else what tables and weights, or a ceiling's data, lie "
+     "on: `huge` (reserved), `thp` (transparent huge), `4k`, ..."},
 
     /* how fast */
     {"ns", TYPE_INTERVAL, "ns", TIMED, 0, "of one call: the whole batch"},
@@ -110,9 +123,12 @@ const struct column record_columns[] = {
      "time that the ceilings allow over `ns`; a model's: the sum over its layers, weights "
      "read once by each thread"},
     {"bound", TYPE_TEXT, "", COMPARED, 0,
-     "`compute` or `memory`: which ceiling is nearer; unavailable: not measured"},
+     "which ceiling is nearest: `compute`, the cache that is streamed from (`L1`, `L2`, `L3`, "
+     "`memory`) or `gather`; unavailable: not measured; in older files `memory` stood for all but "
+     "the first"},
     {"ceiling", TYPE_TEXT, "", TIMED, 0,
-     "a ceiling's own label, or that of the nearer one, such as `fma avx2` or `stream L3`"},
+     "a ceiling's own label, or that of the nearest one, such as `fma avx2` or `stream read L3`"},
+    {"ceiling_id", TYPE_COUNT, "", 0, COMPARED, "`id` of the line of that ceiling"},
     {"x_reference", TYPE_INTERVAL, "", COMPARED, 0,
      "reference's time over this one, per row, same preset, layer and threads"},
     {"x_compiler", TYPE_INTERVAL, "", COMPARED, 0,

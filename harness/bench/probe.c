@@ -1,0 +1,200 @@
+#include "harness/bench/probe.h"
+
+#include "harness/verify/oracle.h"
+#include "reference/operands.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *level_name(enum level level)
+{
+    static const char *const names[LEVELS] = {"L1", "L2", "L3", "memory"};
+    return names[level];
+}
+
+enum level level_of(const struct topology *topology, double bytes)
+{
+    for (enum level l = LEVEL_L1; l < LEVEL_MEMORY; l++)
+        if (bytes <= (double)topology->cache_bytes[l])
+            return l;
+    return LEVEL_MEMORY;
+}
+
+/* ---- calls ----------------------------------------------------------------------------------- */
+
+static struct tensor vector(void *data) { return (struct tensor){data, 1, DTYPE_F32}; }
+
+struct call fma_call(float *x, float *y)
+{
+    static float a = 0.999f, b = 0.001f;
+    struct call call = {.dims.extent = {[WIDTH] = FMA_WIDTH, [STEPS] = FMA_STEPS}};
+    call.tensor[FMA_X] = vector(x);
+    call.tensor[FMA_A] = vector(&a);
+    call.tensor[FMA_B] = vector(&b);
+    call.tensor[FMA_Y] = vector(y);
+    return call;
+}
+
+static struct call stream_call(float *x, size_t in, float *y, size_t out)
+{
+    struct call call = {.dims.extent = {[IN] = in, [OUT] = out}};
+    call.tensor[STREAM_X] = vector(x);
+    call.tensor[STREAM_Y] = vector(y);
+    return call;
+}
+
+struct call read_call(float *x, size_t bytes, float *y)
+{
+    return stream_call(x, bytes / sizeof *x, y, 1);
+}
+
+struct call write_call(float *x, float *y, size_t bytes)
+{
+    return stream_call(x, 1, y, bytes / sizeof *y);
+}
+
+struct call copy_call(float *x, float *y, size_t bytes)
+{
+    return stream_call(x, bytes / sizeof *x, y, bytes / sizeof *y);
+}
+
+struct call gather_call(const struct tensor *table, size_t rows, size_t width, int32_t *ids,
+                        size_t count, float *y)
+{
+    struct call call = {.dims.extent = {[IDS] = count, [ROWS] = rows, [WIDTH] = width}};
+    call.tensor[GATHER_IDS] = (struct tensor){ids, 1, DTYPE_I32};
+    call.tensor[GATHER_TABLE] = *table;
+    call.tensor[GATHER_Y] = vector(y);
+    return call;
+}
+
+/* ---- running --------------------------------------------------------------------------------- */
+
+#define WORK_LEAST 50e3 /* ns between two meetings of the team */
+
+bool probe_make(struct probe *probe, const struct kernel *kernel, struct team *team, size_t turns,
+                struct fault *fault)
+{
+    *probe = (struct probe){.kernel = kernel, .team = team, .turns = turns, .repeats = 1};
+    probe->call = calloc(turns * team_members(team), sizeof *probe->call);
+    return probe->call ? true : fault_memory(fault, "the probes");
+}
+
+void probe_free(struct probe *probe)
+{
+    free(probe->call);
+    probe->call = NULL;
+}
+
+struct call *probe_call(const struct probe *probe, size_t turn, size_t member)
+{
+    return &probe->call[turn * team_members(probe->team) + member];
+}
+
+static void work(void *argument, size_t member, size_t members)
+{
+    (void)members;
+    const struct probe *probe = argument;
+    size_t turn = probe->at;
+    for (size_t i = 0; i < probe->repeats; i++) {
+        probe->kernel->run(probe_call(probe, turn, member));
+        turn = turn + 1 < probe->turns ? turn + 1 : 0;
+    }
+}
+
+void probe_run(void *argument)
+{
+    struct probe *probe = argument;
+    team_run(probe->team, work, probe);
+    probe->at = (probe->at + probe->repeats) % probe->turns;
+}
+
+/* How often to repeat, by the least time of a few calls. */
+static size_t find_repeats(const struct probe *probe)
+{
+    double least = INFINITY;
+    for (size_t i = 0; i < 5; i++) {
+        uint64_t begin = clock_now();
+        probe->kernel->run(probe_call(probe, i % probe->turns, 0));
+        least = fmin(least, (double)(clock_now() - begin));
+    }
+    return least < WORK_LEAST ? (size_t)ceil(WORK_LEAST / fmax(least, 1)) : 1;
+}
+
+bool probe_ready(struct probe *probe, bool alone, struct fault *fault)
+{
+    struct oracle oracle;
+    const struct call *call = probe_call(probe, 0, 0);
+    if (!oracle_make(&oracle, probe->kernel->op, call, dtype_roundoff(DTYPE_F32), fault))
+        return false;
+    probe->kernel->run(call);
+    probe->error = oracle_error(&oracle, call, NULL, 0);
+    oracle_free(&oracle);
+    if (!alone)
+        probe->repeats = find_repeats(probe);
+    return true;
+}
+
+static double mean(const struct probe *probe, double (*of)(const struct op *, const struct call *))
+{
+    double sum = 0;
+    for (size_t t = 0; t < probe->turns; t++)
+        sum += of(probe->kernel->op, probe_call(probe, t, 0));
+    return sum / (double)probe->turns;
+}
+
+static double flops(const struct op *op, const struct call *call) { return op->flops(call); }
+
+double probe_bytes(const struct probe *probe) { return mean(probe, op_bytes); }
+double probe_flops(const struct probe *probe) { return mean(probe, flops); }
+
+/* ---- records --------------------------------------------------------------------------------- */
+
+static void describe(json_t *record, const struct probe *probe, const char *preset,
+                     const char *layer)
+{
+    const struct kernel *kernel = probe->kernel;
+    record_text(record, "name", kernel->name);
+    record_text(record, "op", kernel->op->name);
+    record_text(record, "dtype", dtype_name(kernel->dtype));
+    record_text(record, "backend", kernel->backend->name);
+    record_text(record, "isa", isa_name(kernel->isa));
+    record_dims(record, &probe_call(probe, 0, 0)->dims);
+    record_text(record, "ceiling", probe->label);
+    if (probe->bytes) {
+        record_text(record, "level", level_name(probe->level));
+        record_count(record, "working_set", probe->bytes);
+    }
+    if (preset)
+        record_text(record, "preset", preset);
+    if (preset)
+        record_text(record, "layer", layer ? layer : "model");
+}
+
+bool probe_record(struct run *run, const struct probe *probe, struct competitor *c,
+                  const char *preset, const char *layer, double *rate, size_t *id,
+                  struct fault *fault)
+{
+    double threads = (double)team_members(probe->team);
+    struct competitor one = *c; /* of one call, where a run is `repeats` of them */
+    one.ns = malloc((c->count + 1) * sizeof *one.ns);
+    if (!one.ns)
+        return fault_memory(fault, "samples");
+    for (size_t i = 0; i < c->count; i++)
+        one.ns[i] = c->ns[i] / (double)probe->repeats;
+    one.calls = c->calls * probe->repeats;
+    struct timing timing = {&one, run->seating, threads * probe_flops(probe),
+                            threads * probe_bytes(probe)};
+    json_t *record = record_new(KIND_CEILING, run->journal.run);
+    describe(record, probe, preset, layer);
+    run_describe(run, record, &timing, probe->error);
+    record_text(record, "pages", probe->pages);
+    free(one.ns);
+    bool computes = probe->bytes == 0;
+    *rate = record_get_number(record, computes ? "gflops" : "gbytes") / threads;
+    if (id)
+        *id = journal_next_id(&run->journal);
+    return journal_add(&run->journal, record, fault);
+}

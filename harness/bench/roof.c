@@ -1,0 +1,272 @@
+#include "harness/bench/roof.h"
+
+#include "harness/machine/memory.h"
+#include "reference/operands.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern const struct op fma_op, stream_op, gather_op, embedding_op;
+
+enum { PIECE_MOST = 8 << 20, PIECE = 1 << 20, IDS_PIECE = 2048, LINE_FLOATS = 16 };
+
+/* ---- probes ---------------------------------------------------------------------------------- */
+
+/* The probe of memory that is written for the widest instruction set here. */
+static const struct kernel *widest(const struct op *op)
+{
+    const struct kernel *best = NULL;
+    char reason[128];
+    for (const struct kernel *const *k = kernels; *k; k++)
+        if ((*k)->op == op && (*k)->dtype == DTYPE_F32 &&
+            kernel_usable(*k, reason, sizeof reason) &&
+            (!best || (*k)->isa > best->isa ||
+             ((*k)->isa == best->isa && strcmp(best->backend->name, "compiler") == 0)))
+            best = *k;
+    return best;
+}
+
+/* The peak of an instruction set: its probe written by hand, or else the compiler's. */
+static const struct kernel *peak_of(enum isa isa)
+{
+    const struct kernel *best = NULL;
+    char reason[128];
+    for (const struct kernel *const *k = kernels; *k; k++)
+        if ((*k)->op == &fma_op && (*k)->dtype == DTYPE_F32 && (*k)->isa == isa &&
+            kernel_usable(*k, reason, sizeof reason) &&
+            (!best || strcmp(best->backend->name, "compiler") == 0))
+            best = *k;
+    return best;
+}
+
+/* Scalar code has no peak of its own that means anything: it is held against the machine's. */
+static enum isa peak_isa(enum isa isa)
+{
+    return isa != ISA_SCALAR && peak_of(isa) ? isa : widest(&fma_op)->isa;
+}
+
+/* A probe whose calls are still to be filled in. NULL: no memory. */
+static struct probe *add(struct roof *roof, const struct run *run, const struct kernel *kernel,
+                         size_t turns, struct fault *fault)
+{
+    struct probe *probe = &roof->probe[roof->count];
+    if (!probe_make(probe, kernel, run->team, turns, fault))
+        return NULL;
+    probe->pages = memory_obtained(roof->block);
+    roof->rate[roof->count++] = NAN;
+    return probe;
+}
+
+/* Behind what is streamed, each member has its numbers and its output. */
+static float *own(const struct roof *roof, size_t member)
+{
+    char *at = (char *)roof->block + roof->need.round;
+    return (float *)(void *)at + member * (2 * FMA_WIDTH);
+}
+
+static bool add_peak(struct roof *roof, const struct run *run, enum isa isa, struct fault *fault)
+{
+    struct probe *probe = add(roof, run, peak_of(isa), 1, fault);
+    for (size_t m = 0; probe && m < team_members(run->team); m++)
+        *probe_call(probe, 0, m) = fma_call(own(roof, m), own(roof, m) + FMA_WIDTH);
+    if (probe)
+        snprintf(probe->label, sizeof probe->label, "fma %s", isa_name(isa));
+    return probe != NULL;
+}
+
+static void print_bytes(char *text, size_t size, size_t bytes)
+{
+    if (bytes < 10 << 10)
+        snprintf(text, size, "%zu B", bytes);
+    else if (bytes < 10 << 20)
+        snprintf(text, size, "%zu KiB", bytes >> 10);
+    else
+        snprintf(text, size, "%zu MiB", bytes >> 20);
+}
+
+/* Every member reads all: weights are shared. What is too much for one sample is read in pieces. */
+static bool add_stream(struct roof *roof, const struct run *run, struct fault *fault)
+{
+    const struct need *need = &roof->need;
+    size_t piece = need->streamed > PIECE_MOST ? PIECE : need->streamed;
+    struct probe *probe = add(roof, run, widest(&stream_op), need->round / piece, fault);
+    if (!probe)
+        return false;
+    for (size_t t = 0; t < probe->turns; t++)
+        for (size_t m = 0; m < team_members(run->team); m++)
+            *probe_call(probe, t, m) =
+                read_call((float *)(void *)((char *)roof->block + t * piece), piece, own(roof, m));
+    char bytes[24];
+    print_bytes(bytes, sizeof bytes, need->round);
+    probe->bytes = need->round;
+    probe->level = need->alone ? LEVEL_MEMORY : level_of(&run->topology, (double)need->round);
+    snprintf(probe->label, sizeof probe->label, "stream read %s%s", bytes,
+             need->alone ? " cold" : "");
+    return true;
+}
+
+/* The rows that an embedding reads, in its order; each member begins elsewhere, as it does there.
+ */
+static bool add_gather(struct roof *roof, const struct run *run, struct fault *fault)
+{
+    const struct need *need = &roof->need;
+    const struct ektm_config *config = &need->subject->preset->config;
+    size_t count, members = team_members(run->team);
+    roof->ids = subject_table_rows(need->subject, need->subject->activations.rows_max, &count);
+    if (!roof->ids)
+        return fault_memory(fault, "the probes");
+    size_t batch = need->rows * count / need->subject->activations.rows_max;
+    size_t piece = need->alone || batch > IDS_PIECE ? batch : IDS_PIECE;
+    piece = piece > count ? count : piece < 1 ? 1 : piece;
+    struct probe *probe = add(roof, run, widest(&gather_op), count / piece, fault);
+    if (!probe)
+        return false;
+    struct tensor table = need->subject->activations.memory.table;
+    for (size_t t = 0; t < probe->turns; t++)
+        for (size_t m = 0; m < members; m++) {
+            size_t from = (t + m * probe->turns / members) % probe->turns * piece;
+            *probe_call(probe, t, m) =
+                gather_call(&table, subject_rows(need->subject), config->width, roof->ids + from,
+                            piece, own(roof, m));
+        }
+    double bytes = subject_embedding_bytes(need->subject, need->subject->activations.rows_max);
+    probe->bytes = (size_t)bytes;
+    probe->level = need->alone ? LEVEL_MEMORY : level_of(&run->topology, bytes);
+    probe->pages = memory_obtained(need->subject->model.block);
+    snprintf(probe->label, sizeof probe->label, "gather %zu B %s", config->width * sizeof(float),
+             level_name(probe->level));
+    return true;
+}
+
+static bool add_all(struct roof *roof, const struct run *run, struct fault *fault)
+{
+    bool fine = true, has[ISAS] = {false};
+    for (enum isa isa = 0; isa < ISAS; isa++)
+        if (roof->need.isa[isa])
+            has[peak_isa(isa)] = true;
+    for (enum isa isa = 0; isa < ISAS && fine; isa++)
+        fine = !has[isa] || add_peak(roof, run, isa, fault);
+    fine = fine && (!roof->need.streamed || add_stream(roof, run, fault));
+    return fine && (!roof->need.rows || add_gather(roof, run, fault));
+}
+
+bool roof_make(struct roof *roof, const struct run *run, const struct need *need,
+               struct competitor *competitor, struct fault *fault)
+{
+    *roof = (struct roof){.need = *need};
+    size_t line = LINE_FLOATS * sizeof(float);
+    roof->need.streamed = (need->streamed + line - 1) / line * line;
+    size_t round = need->round > roof->need.streamed ? need->round : roof->need.streamed;
+    size_t unit = roof->need.streamed > PIECE_MOST ? PIECE : roof->need.streamed;
+    roof->need.round = unit ? (round + unit - 1) / unit * unit : 0;
+    roof->block_bytes = roof->need.round + team_members(run->team) * 2 * FMA_WIDTH * sizeof(float);
+    roof->block = memory_alloc(roof->block_bytes, run->plan.pages);
+    if (!roof->block)
+        return fault_memory(fault, "the probes");
+    float *data = roof->block;
+    for (size_t i = 0; i < roof->block_bytes / sizeof *data; i++)
+        data[i] = probe_datum(i);
+    bool fine = add_all(roof, run, fault);
+    for (size_t i = 0; i < roof->count && fine; i++) {
+        bool computes = roof->probe[i].bytes == 0;
+        fine = probe_ready(&roof->probe[i], need->alone && !computes, fault);
+        competitor[i] = (struct competitor){.run = probe_run, .argument = &roof->probe[i]};
+    }
+    if (!fine)
+        roof_free(roof);
+    return fine;
+}
+
+void roof_free(struct roof *roof)
+{
+    for (size_t i = 0; i < roof->count; i++)
+        probe_free(&roof->probe[i]);
+    memory_free(roof->block, roof->block_bytes);
+    free(roof->ids);
+    *roof = (struct roof){.count = 0};
+}
+
+bool roof_record(struct roof *roof, struct run *run, struct competitor *competitor,
+                 struct fault *fault)
+{
+    bool fine = true;
+    for (size_t i = 0; i < roof->count && fine; i++)
+        if (competitor[i].count && roof->probe[i].error <= 1)
+            fine = probe_record(run, &roof->probe[i], &competitor[i], roof->need.preset,
+                                roof->need.layer, &roof->rate[i], &roof->id[i], fault);
+    return fine;
+}
+
+/* ---- bounds ---------------------------------------------------------------------------------- */
+
+struct work work_of(const struct op *op, const struct call *call, bool inner)
+{
+    struct work work = {.flops = op->flops(call)};
+    if (op == &embedding_op) {
+        size_t ids = call->dims.extent[IDS], width = call->dims.extent[WIDTH];
+        work.gathered = (double)ids * (double)(width * sizeof(float) + sizeof(int32_t));
+        return work;
+    }
+    if (!inner) {
+        work.streamed = op_bytes(op, call);
+        return work;
+    }
+    for (size_t i = 0; i < op->operands; i++)
+        if (op->operand[i].role == ROLE_WEIGHT && call->tensor[i].data)
+            work.streamed += (double)(operand_rows(&op->operand[i], &call->dims) *
+                                      operand_row(&op->operand[i], &call->dims) * sizeof(float));
+    return work;
+}
+
+/* The probe of that op (and, for peaks, instruction set), or NULL. */
+static const struct probe *find(const struct roof *roof, const struct op *op, enum isa isa)
+{
+    for (size_t i = 0; i < roof->count; i++)
+        if (roof->probe[i].kernel->op == op &&
+            (op != &fma_op || roof->probe[i].kernel->isa == peak_isa(isa)))
+            return &roof->probe[i];
+    return NULL;
+}
+
+static double time_of(const struct roof *roof, const struct op *op, enum isa isa, double amount)
+{
+    const struct probe *probe = find(roof, op, isa);
+    if (amount <= 0)
+        return 0;
+    return probe ? amount / roof->rate[probe - roof->probe] : NAN;
+}
+
+void bound_add(struct bound *bound, const struct roof *roof, const struct work *work, enum isa isa)
+{
+    double compute = time_of(roof, &fma_op, isa, work->flops);
+    double stream = time_of(roof, &stream_op, isa, work->streamed);
+    double gather = time_of(roof, &gather_op, isa, work->gathered);
+    double least = fmax(compute, fmax(stream, gather));
+    if (isnan(compute + stream + gather))
+        least = NAN; /* fmax passes over what is missing */
+    *(least == compute  ? &bound->compute
+      : least == stream ? &bound->stream
+                        : &bound->gather) += least;
+    bound->least += least;
+}
+
+void bound_describe(json_t *record, const struct bound *bound, const struct roof *roof,
+                    enum isa isa, double ns)
+{
+    const struct op *op = bound->compute >= bound->stream && bound->compute >= bound->gather
+                              ? &fma_op
+                          : bound->stream >= bound->gather ? &stream_op
+                                                           : &gather_op;
+    const struct probe *probe = isnan(bound->least) ? NULL : find(roof, op, isa);
+    record_number(record, "roofline", bound->least / ns);
+    record_text(record, "bound",
+                !probe             ? UNAVAILABLE
+                : op == &fma_op    ? "compute"
+                : op == &gather_op ? "gather"
+                                   : level_name(probe->level));
+    record_text(record, "ceiling", probe ? probe->label : UNAVAILABLE);
+    if (probe)
+        record_count(record, "ceiling_id", roof->id[probe - roof->probe]);
+}
