@@ -77,8 +77,12 @@ struct call gather_call(const struct tensor *table, size_t rows, size_t width, i
 bool probe_make(struct probe *probe, const struct kernel *kernel, struct team *team, size_t turns,
                 struct fault *fault)
 {
-    *probe = (struct probe){.kernel = kernel, .team = team, .turns = turns, .repeats = 1};
-    probe->call = calloc(turns * team_members(team), sizeof *probe->call);
+    *probe = (struct probe){.kernel = kernel,
+                            .team = team,
+                            .members = team_members(team),
+                            .turns = turns,
+                            .repeats = 1};
+    probe->call = calloc(turns * probe->members, sizeof *probe->call);
     return probe->call ? true : fault_memory(fault, "the probes");
 }
 
@@ -90,7 +94,7 @@ void probe_free(struct probe *probe)
 
 struct call *probe_call(const struct probe *probe, size_t turn, size_t member)
 {
-    return &probe->call[turn * team_members(probe->team) + member];
+    return &probe->call[turn * probe->members + member];
 }
 
 static void work(void *argument, size_t member, size_t members)
@@ -177,7 +181,7 @@ bool probe_record(struct run *run, const struct probe *probe, struct competitor 
                   const char *preset, const char *layer, double *rate, size_t *id,
                   struct fault *fault)
 {
-    double threads = (double)team_members(probe->team);
+    double threads = (double)probe->members;
     struct competitor one = *c; /* of one call, where a run is `repeats` of them */
     one.ns = malloc((c->count + 1) * sizeof *one.ns);
     if (!one.ns)
@@ -191,6 +195,8 @@ bool probe_record(struct run *run, const struct probe *probe, struct competitor 
     describe(record, probe, preset, layer);
     run_describe(run, record, &timing, probe->error);
     record_text(record, "pages", probe->pages);
+    if (!preset)
+        record_text(record, "cache", cache_name(CACHE_WARM));
     free(one.ns);
     bool computes = probe->bytes == 0;
     *rate = record_get_number(record, computes ? "gflops" : "gbytes") / threads;

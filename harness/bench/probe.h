@@ -16,7 +16,8 @@ enum { FMA_WIDTH = 3840, FMA_STEPS = 512 };
 
 struct probe {
     const struct kernel *kernel;
-    struct team *team;
+    struct team *team; /* when it runs; what was sampled may be recorded later */
+    size_t members;
     size_t turns, at;  /* calls go round so many pieces of the data; the piece of the next one   */
     struct call *call; /* [turns][members]: what each member calls in each turn                  */
     size_t repeats;    /* calls of each member between two meetings of the team                  */

@@ -118,7 +118,7 @@ static bool add_gather(struct roof *roof, const struct run *run, struct fault *f
     if (!roof->ids)
         return fault_memory(fault, "the probes");
     size_t batch = need->rows * count / need->subject->activations.rows_max;
-    size_t piece = need->alone || batch > IDS_PIECE ? batch : IDS_PIECE;
+    size_t piece = batch > IDS_PIECE ? batch : IDS_PIECE;
     piece = piece > count ? count : piece < 1 ? 1 : piece;
     struct probe *probe = add(roof, run, widest(&gather_op), count / piece, fault);
     if (!probe)
@@ -158,6 +158,8 @@ bool roof_make(struct roof *roof, const struct run *run, const struct need *need
     *roof = (struct roof){.need = *need};
     size_t line = LINE_FLOATS * sizeof(float);
     roof->need.streamed = (need->streamed + line - 1) / line * line;
+    if (need->streamed && need->alone && need->streamed < PIECE)
+        roof->need.streamed = PIECE; /* a shorter one would tell how long the first lines take */
     size_t round = need->round > roof->need.streamed ? need->round : roof->need.streamed;
     size_t unit = roof->need.streamed > PIECE_MOST ? PIECE : roof->need.streamed;
     roof->need.round = unit ? (round + unit - 1) / unit * unit : 0;
