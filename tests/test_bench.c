@@ -187,7 +187,7 @@ static void check_output(void)
     cr_assert(strstr(text, "rows/s on one core") != NULL, "%s", text);
     cr_assert(strstr(text, path) != NULL, "%s", text);
     for (char *rest = text, *line; (line = strsep(&rest, "\n"));)
-        cr_assert_leq(strlen(line), 100, "%s", line);
+        cr_assert_leq(strlen(line), 110, "%s", line);
     cr_assert_str_eq(contents(error_path), "", "talk where stderr is no terminal");
 }
 

@@ -10,7 +10,11 @@ void report_machine(const struct run *run);
 /* What the machine can do at best. */
 void report_ceilings(const struct run *run);
 
-/* The layers, the whole model, and its threads. Prints what there is. */
+/* The layers and the whole model on one thread: ours, the compiler's and the peers', side by side.
+ */
+void report_layers(const struct run *run, const struct ektm_preset *preset);
+
+/* Those, and the model by threads. Prints what there is. */
 void report_preset(const struct run *run, const struct ektm_preset *preset);
 
 /* What was skipped and what failed, the answer, and where the records are. */
