@@ -70,7 +70,7 @@ EKTM    := $(BUILD)/ektm
 # Those of the given goals that were asked for.
 asked = $(filter $(1),$(MAKECMDGOALS))
 
-.PHONY: all built deps deps-peers deps-needed bench test check check-emulated format format-check lint clean help FORCE
+.PHONY: all built deps deps-needed bench test check check-emulated format format-check lint clean help FORCE
 
 all: built ## build build/<arch>-<compiler>/ektm
 
@@ -171,17 +171,15 @@ PACKAGES_EMULATOR := qemu-user-static
 PACKAGES_AARCH64  := gcc-aarch64-linux-gnu libc6-dev-arm64-cross libhwloc-dev:arm64 libjansson-dev:arm64
 DEPS ?= yes
 
-# What the goals asked for run, on this machine or in the emulator.
+# What the goals asked for run, on this machine or in the emulator. The bench compares with peers; where
+# none can be installed it runs without (DEPS=no).
 NEEDED := $(if $(call asked,bench test check check-emulated),$(if $(CROSS),$(PACKAGES_EMULATOR) $(PACKAGES_AARCH64),$(PACKAGES_RUN))) \
-          $(if $(call asked,test),$(PACKAGES_TEST)) $(if $(call asked,check-emulated),$(PACKAGES_EMULATOR)) \
+          $(if $(call asked,bench),$(PACKAGES_PEERS)) $(if $(call asked,test),$(PACKAGES_TEST)) $(if $(call asked,check-emulated),$(PACKAGES_EMULATOR)) \
           $(if $(call asked,format format-check lint),$(PACKAGES_LINT))
 
 deps: ## install everything that any target needs (Debian; root or sudo)
-	@DEPS=$(DEPS) tests/install.sh $(PACKAGES_RUN) $(PACKAGES_TEST) $(PACKAGES_LINT) \
+	@DEPS=$(DEPS) tests/install.sh $(PACKAGES_RUN) $(PACKAGES_PEERS) $(PACKAGES_TEST) $(PACKAGES_LINT) \
 	    $(PACKAGES_EMULATOR) $(if $(filter x86_64,$(HOST)),$(PACKAGES_AARCH64))
-
-deps-peers: ## install the libraries that kernels can be compared with: libxsmm, oneDNN, OpenBLAS
-	@DEPS=$(DEPS) tests/install.sh $(PACKAGES_PEERS)
 
 deps-needed:
 	@DEPS=$(DEPS) tests/install.sh $(sort $(NEEDED))
