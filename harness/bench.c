@@ -152,6 +152,7 @@ static bool begin(struct bench *bench, const struct arguments *arguments, struct
     run->arguments = arguments;
     run->stop = &stop;
     run->clock = clock_measure();
+    counters_open(&run->counters);
     if (!topology_load(&run->topology, NULL, fault))
         return false;
     if (!plan_make(&run->plan, arguments, &run->topology, fault)) {
@@ -176,6 +177,7 @@ static void end(struct bench *bench)
     if (bench->run.team)
         team_stop(bench->run.team);
     journal_close(&bench->run.journal);
+    counters_close(&bench->run.counters);
     plan_free(&bench->run.plan);
     topology_free(&bench->run.topology);
 }

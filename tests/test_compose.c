@@ -22,7 +22,8 @@ static void begin(void)
     const struct ektm_preset *tiny = ektm_preset_find("tiny");
     const struct id_law law = {.kind = IDS_UNIFORM};
     cr_assert(topology_load(&topology, NULL, &fault), "%s", fault.text);
-    cr_assert(model_random(&model, &tiny->config, 3, &topology, PAGES_THP, &fault), "%s", fault.text);
+    cr_assert(model_random(&model, &tiny->config, 3, &topology, PAGES_THP, &fault), "%s",
+              fault.text);
     cr_assert(activations_make(&activations, &model, ROWS_COUNT,
                                ROWS_COUNT * inputs_ids_per_row(tiny), &fault),
               "%s", fault.text);

@@ -87,7 +87,8 @@ Test(interval, covers_the_ratio_of_medians)
             x[i] = 6 * exp(0.1 * normal(&random));
         for (size_t i = 0; i < SAMPLES; i++)
             y[i] = 2 * exp(0.1 * normal(&random));
-        struct estimate e = ratio_estimate(x, SAMPLES, y, SAMPLES, trial);
+        struct estimate e = ratio_estimate(&(struct series){x, NULL, SAMPLES},
+                                           &(struct series){y, NULL, SAMPLES}, trial);
         held += e.low <= 3 && 3 <= e.high;
     }
     double share = (double)held / TRIALS;
@@ -120,7 +121,9 @@ Test(interval, depends_on_nothing_but_samples_and_seed)
 Test(interval, of_constant_samples_is_a_point)
 {
     double x[] = {3, 3, 3, 3, 3}, y[] = {2, 2, 2};
-    struct estimate e = median_estimate(x, 5, 1), r = ratio_estimate(x, 5, y, 3, 1);
+    struct estimate e = median_estimate(x, 5, 1),
+                    r = ratio_estimate(&(struct series){x, NULL, 5}, &(struct series){y, NULL, 3},
+                                       1);
     cr_assert(e.median == 3 && e.low == 3 && e.high == 3);
     cr_assert(r.median == 1.5 && r.low == 1.5 && r.high == 1.5);
     cr_assert_eq(estimate_spread(&e), 0);
@@ -134,7 +137,68 @@ Test(interval, of_one_sample_is_the_sample_and_of_two_their_range)
     e = median_estimate(two, 2, 1);
     cr_assert(e.median == 1.5 && e.low == 1 && e.high == 2);
     cr_assert(isnan(median_estimate(none, 0, 1).median));
-    cr_assert(isnan(ratio_estimate(none, 0, one, 1, 1).median));
+    cr_assert(isnan(
+        ratio_estimate(&(struct series){none, NULL, 0}, &(struct series){one, NULL, 1}, 1).median));
+}
+
+/* ---- pairs ----------------------------------------------------------------------------------- */
+
+enum { ROUNDS = 120 };
+
+/* Two competitors whose times drift together, threefold over the rounds; y is slower by `slow`. */
+static void drift(double *x, double *y, size_t *round, double slow, uint64_t seed)
+{
+    struct random random = random_stream(seed, 3);
+    double level = 1;
+    for (size_t i = 0; i < ROUNDS; i++) {
+        level = 0.9 * level + 0.1 * (1 + 2 * (double)i / ROUNDS) + 0.02 * normal(&random);
+        round[i] = i;
+        x[i] = level * (1 + 0.01 * normal(&random));
+        y[i] = level * (1 + 0.01 * normal(&random)) * (1 + slow);
+    }
+}
+
+Test(pairs, what_drifts_for_both_is_no_reason_to_doubt)
+{
+    double x[ROUNDS], y[ROUNDS];
+    size_t round[ROUNDS], found = 0, wrong = 0, unpaired_found = 0;
+    for (uint64_t trial = 0; trial < 100; trial++) {
+        drift(x, y, round, 0.05, trial);
+        struct series with_x = {x, round, ROUNDS}, with_y = {y, round, ROUNDS};
+        struct series alone_x = {x, NULL, ROUNDS}, alone_y = {y, NULL, ROUNDS};
+        struct estimate paired = ratio_estimate(&with_y, &with_x, trial);
+        struct estimate unpaired = ratio_estimate(&alone_y, &alone_x, trial);
+        found += shown_by(&paired) == SHOWN_FASTER;
+        unpaired_found += shown_by(&unpaired) == SHOWN_FASTER;
+        drift(x, y, round, 0, 1000 + trial);
+        paired = ratio_estimate(&with_y, &with_x, trial);
+        wrong += shown_by(&paired) != SHOWN_NOTHING;
+    }
+    cr_expect_geq(found, 95, "5 %% slower was found %zu times of 100", found);
+    cr_expect_leq(unpaired_found, 20, "without pairs %zu times", unpaired_found);
+    cr_expect_leq(wrong, 5, "a difference was shown %zu times where there is none", wrong);
+}
+
+Test(pairs, only_rounds_of_both_count)
+{
+    double x[] = {1, 100, 1, 1, 100, 1, 1, 1}, y[] = {2, 2, 2, 2, 2, 2};
+    size_t of_x[] = {0, 1, 2, 3, 4, 5, 6, 7}, of_y[] = {0, 2, 3, 5, 6, 7};
+    struct estimate e =
+        ratio_estimate(&(struct series){y, of_y, 6}, &(struct series){x, of_x, 8}, 1);
+    cr_expect(e.median == 2 && e.low == 2 && e.high == 2, "%g %g %g", e.median, e.low, e.high);
+}
+
+Test(pairs, verdicts_leave_a_margin)
+{
+    const struct {
+        struct estimate ratio;
+        enum shown shown;
+    } cases[] = {{{1.05, 1.02, 1.08}, SHOWN_FASTER}, {{1.05, 1.009, 1.08}, SHOWN_NOTHING},
+                 {{0.95, 0.92, 0.98}, SHOWN_SLOWER}, {{0.95, 0.92, 0.995}, SHOWN_NOTHING},
+                 {{1, 0.999, 1.001}, SHOWN_NOTHING}, {{NAN, NAN, NAN}, SHOWN_UNKNOWN}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        cr_expect_eq(shown_by(&cases[i].ratio), cases[i].shown, "case %zu", i);
+    cr_expect_str_eq(shown_name(SHOWN_NOTHING), "no difference shown");
 }
 
 /* ---- clock and sampling ---------------------------------------------------------------------- */

@@ -147,7 +147,7 @@ static bool ask(struct run *run, const struct ground *ground, const struct quest
             contest.count < KERNELS_MAX && kernel_usable(*k, reason, sizeof reason))
             fine = enter(&contest, run, ground, q, *k, fault);
     }
-    fine = fine && sample_interleaved(sampling, contest.competitor, contest.count, fault);
+    fine = fine && run_sample(run, sampling, contest.competitor, contest.count, fault);
     for (size_t i = 0; i < contest.count && fine; i++) {
         double rate;
         if (contest.competitor[i].count)

@@ -333,6 +333,22 @@ static double bytes_of(const struct trial_layer *trial, size_t rows)
     return op_bytes(trial->layer->op, &call) * (double)rows / (double)all;
 }
 
+/* The best peer's time over this one's; a peer's own over the best of the others'. */
+static void compare_with_peers(json_t *record, const struct run *run, const struct contest *contest,
+                               const struct competitor *competitor)
+{
+    bool peer[KERNELS_MAX];
+    for (size_t i = 0; i < contest->count; i++)
+        peer[i] = contest->entry[i].kernel->backend->peer && &contest->competitor[i] != competitor;
+    const struct competitor *best = run_best_peer(contest->competitor, peer, contest->count);
+    run_compare(run, record, "x_peer", best, competitor, 1);
+    record_text(record, "peer",
+                best ? contest->entry[best - contest->competitor].kernel->backend->name : "");
+    run_verdict(record, "versus_reference", "x_reference");
+    run_verdict(record, "versus_compiler", "x_compiler");
+    run_verdict(record, "versus_peer", "x_peer");
+}
+
 static bool record_entry(const struct trial_layer *trial, struct run *run,
                          const struct contest *contest, size_t i, struct fault *fault)
 {
@@ -355,6 +371,7 @@ static bool record_entry(const struct trial_layer *trial, struct run *run,
     run_compare(run, record, "x_reference", &trial->reference_time, competitor,
                 (double)rows / reference_rows);
     run_compare(run, record, "x_compiler", baseline_of(contest, entry->kernel), competitor, 1);
+    compare_with_peers(record, run, contest, competitor);
     return journal_add(&run->journal, record, fault);
 }
 
@@ -371,10 +388,10 @@ bool trial_layer_run(struct trial_layer *trial, struct run *run, const struct jo
     fine = enter_all(&contest, trial, run, job->batch, fault);
     struct competitor *above = &contest.competitor[contest.count];
     struct need need = need_of(trial, run, &contest, job->batch);
-    fine = fine && roof_make(&contest.roof, run, &need, above, fault) &&
-           sample_interleaved(&sampling, contest.competitor, contest.count + contest.roof.count,
-                              fault) &&
-           roof_record(&contest.roof, run, above, fault);
+    fine =
+        fine && roof_make(&contest.roof, run, &need, above, fault) &&
+        run_sample(run, &sampling, contest.competitor, contest.count + contest.roof.count, fault) &&
+        roof_record(&contest.roof, run, above, fault);
     keep_reference(trial, &contest);
     for (size_t i = 0; i < contest.count && fine; i++)
         if (contest.competitor[i].count)

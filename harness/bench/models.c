@@ -293,6 +293,22 @@ static const struct competitor *baseline_of(const struct contest *contest,
     return NULL;
 }
 
+/* The best peer's time over this one's; a peer's own over the best of the others'. */
+static void compare_with_peers(json_t *record, const struct run *run, const struct contest *contest,
+                               const struct competitor *competitor)
+{
+    bool peer[MODELS_MAX];
+    for (size_t i = 0; i < contest->count; i++)
+        peer[i] = contest->contender[i]->backend->peer && &contest->competitor[i] != competitor;
+    const struct competitor *best = run_best_peer(contest->competitor, peer, contest->count);
+    run_compare(run, record, "x_peer", best, competitor, 1);
+    record_text(record, "peer",
+                best ? contest->contender[best - contest->competitor]->backend->name : "");
+    run_verdict(record, "versus_reference", "x_reference");
+    run_verdict(record, "versus_compiler", "x_compiler");
+    run_verdict(record, "versus_peer", "x_peer");
+}
+
 static bool record_contest(struct contest *contest, struct models *models, struct run *run,
                            struct fault *fault)
 {
@@ -306,7 +322,8 @@ static bool record_contest(struct contest *contest, struct models *models, struc
             continue;
         json_t *record = record_of(models, run, &contest->roof, c, competitor);
         run_compare(run, record, "x_compiler", baseline_of(contest, c), competitor, 1);
-        c->speed = record_get_number(record, "rows_per_s");
+        compare_with_peers(record, run, contest, competitor);
+        c->speed = competitor->invalid ? c->speed : record_get_number(record, "rows_per_s");
         if (!journal_add(&run->journal, record, fault))
             return false;
     }
@@ -327,11 +344,11 @@ bool models_run(struct models *models, struct run *run, const struct job *job, s
     struct need need = need_of(models, run, job->batch);
     for (size_t i = 0; i < contest.count; i++)
         need.isa[contest.contender[i]->isa] = true;
-    fine = fine && roof_make(&contest.roof, run, &need, above, fault) &&
-           sample_interleaved(&sampling, contest.competitor, contest.count + contest.roof.count,
-                              fault) &&
-           roof_record(&contest.roof, run, above, fault) &&
-           record_contest(&contest, models, run, fault);
+    fine =
+        fine && roof_make(&contest.roof, run, &need, above, fault) &&
+        run_sample(run, &sampling, contest.competitor, contest.count + contest.roof.count, fault) &&
+        roof_record(&contest.roof, run, above, fault) &&
+        record_contest(&contest, models, run, fault);
     for (size_t i = 0; i < contest.count; i++)
         if (!is_reference(contest.contender[i]) || !models->reference_time.ns)
             competitor_free(&contest.competitor[i]);
@@ -417,7 +434,7 @@ static bool sample_seated(struct models *models, struct run *run, struct contend
     bool fine = !bounded || roof_make(&seated->roof, run, &need, &seated->competitor[1], fault);
     if (!fine || !eviction_make(&eviction, run, &sampling, fault))
         return false;
-    fine = sample_interleaved(&sampling, seated->competitor, 1 + seated->roof.count, fault);
+    fine = run_sample(run, &sampling, seated->competitor, 1 + seated->roof.count, fault);
     eviction_free(&eviction);
     return fine;
 }

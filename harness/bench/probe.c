@@ -189,6 +189,7 @@ bool probe_record(struct run *run, const struct probe *probe, struct competitor 
     for (size_t i = 0; i < c->count; i++)
         one.ns[i] = c->ns[i] / (double)probe->repeats;
     one.calls = c->calls * probe->repeats;
+    one.run = NULL; /* energy is told of runs, not of calls */
     struct timing timing = {&one, run->seating, threads * probe_flops(probe),
                             threads * probe_bytes(probe)};
     json_t *record = record_new(KIND_CEILING, run->journal.run);
@@ -199,7 +200,7 @@ bool probe_record(struct run *run, const struct probe *probe, struct competitor 
         record_text(record, "cache", cache_name(CACHE_WARM));
     free(one.ns);
     bool computes = probe->bytes == 0;
-    *rate = record_get_number(record, computes ? "gflops" : "gbytes") / threads;
+    *rate = c->invalid ? NAN : record_get_number(record, computes ? "gflops" : "gbytes") / threads;
     if (id)
         *id = journal_next_id(&run->journal);
     return journal_add(&run->journal, record, fault);

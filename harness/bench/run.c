@@ -1,16 +1,23 @@
 #include "harness/bench/run.h"
 
-#include "harness/machine/memory.h"
-
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Half an interval of more than this fraction of the median makes a record noisy. */
-#define NOISY_SPREAD 0.05
+/* From where on a record is noisy, and from where on it is not to be believed: half an interval
+ * over the median; the share of its threads' time that it had processors; the clock's range over
+ * its median; the share of time that the hypervisor took; processors' worth of other work; the
+ * share of time that a quota took. */
+static const struct {
+    double spread, had, clock_range, steal, load, throttled;
+} noisy = {0.05, 0.95, 0.10, 0.01, 0.25, 0}, invalid = {0.25, 0.80, 0.25, 0.10, INFINITY, 0.05};
 
-/* So does less than this fraction of its threads' time on processors: others had the rest. */
-#define BUSY_SHARE 0.95
+/* Re-runs of a comparison, and what those of a run may take of its budget. */
+enum { RERUNS_MOST = 2 };
+#define RERUNS_SHARE 0.5
+
+#define POWERCAP "/sys/class/powercap"
 
 bool run_seat(struct run *run, struct seating seating, struct fault *fault)
 {
@@ -48,55 +55,196 @@ bool run_invalid(struct run *run, const struct kernel *kernel, const char *prese
     return journal_add(&run->journal, record, fault);
 }
 
+/* ---- doubts ---------------------------------------------------------------------------------- */
+
 /* Appends a reason to those there are. */
-static void doubt(char *reason, size_t size, const char *text)
+static void doubt(struct doubts *doubts, bool fatal, const char *format, ...)
 {
-    size_t used = strlen(reason);
-    snprintf(reason + used, size - used, "%s%s", used ? "; " : "", text);
+    size_t used = strlen(doubts->reason), size = sizeof doubts->reason;
+    if (used && used + 2 < size)
+        used += (size_t)snprintf(doubts->reason + used, size - used, "; ");
+    va_list arguments;
+    va_start(arguments, format);
+    if (used < size)
+        vsnprintf(doubts->reason + used, size - used, format, arguments);
+    va_end(arguments);
+    doubts->noisy = true;
+    doubts->invalid = doubts->invalid || fatal;
 }
 
-/* Everything that speaks against the time, or "". */
-static void find_doubts(const struct run *run, const struct timing *timing,
-                        const struct estimate *ns, char *reason, size_t size)
+/* What the caller asked for, and what the machine is. */
+static void doubt_setting(struct doubts *d, const struct circumstances *c)
 {
-    char text[96];
-    double threads = (double)timing->seating.threads, quota = run->topology.quota;
-    reason[0] = '\0';
-    if (!team_pinned(run->team))
-        doubt(reason, size, "threads are not pinned");
-    if (team_oversubscribed(run->team))
-        doubt(reason, size, "more threads than processors");
-    if (quota > 0 && threads > quota) {
-        snprintf(text, sizeof text, "the cgroup's quota grants the time of %g processors", quota);
-        doubt(reason, size, text);
+    if (!c->pinned)
+        doubt(d, false, "threads are not pinned");
+    if (c->oversubscribed)
+        doubt(d, false, "more threads than processors");
+    if (c->quota > 0 && c->threads > c->quota)
+        doubt(d, false, "the cgroup's quota grants the time of %g processors", c->quota);
+    if (c->samples < c->wanted)
+        doubt(d, false, "%zu samples of %zu", c->samples, c->wanted);
+}
+
+struct doubts doubts_of(const struct circumstances *c)
+{
+    const struct disturbance *of = &c->disturbance;
+    struct doubts d = {.reason = ""};
+    doubt_setting(&d, c);
+    /* Crowded as the caller wished: all that follows from it is to be expected. */
+    bool crowded = c->oversubscribed || (c->quota > 0 && c->threads > c->quota);
+    bool alone = !crowded;
+    if (c->had < noisy.had && alone)
+        doubt(&d, c->had < invalid.had, BUSY_REASON " %.0f %% of the time", 100 * c->had);
+    if (c->spread > noisy.spread)
+        doubt(&d, alone && c->spread > invalid.spread, "the interval spans +-%.0f %% of the median",
+              100 * c->spread);
+    if (c->clock_range > noisy.clock_range)
+        doubt(&d, alone && c->clock_range > invalid.clock_range, "the clock moved by %.0f %%",
+              100 * c->clock_range);
+    if (of->steal > noisy.steal)
+        doubt(&d, alone && of->steal > invalid.steal, "the hypervisor took %.0f %% of the time",
+              100 * of->steal);
+    if (of->load > noisy.load)
+        doubt(&d, of->load > invalid.load, "other work kept %.1f processors busy", of->load);
+    if (of->throttled > noisy.throttled)
+        doubt(&d, alone && of->throttled > invalid.throttled,
+              "the cgroup's quota took %.0f %% of the time", 100 * of->throttled);
+    if (of->migrations > 0 && c->pinned)
+        doubt(&d, false, "threads moved %.0f times", of->migrations);
+    return d;
+}
+
+/* Between the 5th and the 95th percentile: single readings are interrupted. */
+static double clock_range(const struct competitor *c)
+{
+    double range = quantile_of(c->clock, c->count, 0.95) - quantile_of(c->clock, c->count, 0.05);
+    return range / quantile_of(c->clock, c->count, 0.5);
+}
+
+/* The share of its threads' time on processors. The system brings the time of threads other than
+ * the asking one up to date now and then only, too seldom for samples: then it is that of all that
+ * was compared. */
+static double share_had(const struct run *run, const struct competitor *c, size_t threads)
+{
+    if (c->time)
+        return NAN;
+    return threads == 1 ? c->processor / c->wall : run->disturbance.own / (double)threads;
+}
+
+static struct doubts find_doubts(const struct run *run, const struct competitor *c, size_t threads,
+                                 const struct estimate *ns)
+{
+    struct circumstances circumstances = {
+        .pinned = team_pinned(run->team),
+        .oversubscribed = team_oversubscribed(run->team),
+        .threads = (double)threads,
+        .quota = run->topology.quota,
+        .had = share_had(run, c, threads),
+        .samples = c->count,
+        .wanted = run->plan.sampling.least,
+        .spread = estimate_spread(ns),
+        .clock_range = clock_range(c),
+        .disturbance = run->disturbance,
+    };
+    return doubts_of(&circumstances);
+}
+
+/* ---- sampling -------------------------------------------------------------------------------- */
+
+/* Whether any may not be believed; marks them. */
+static bool mark_invalid(struct run *run, struct competitor *competitors, size_t count)
+{
+    bool any = false;
+    for (size_t i = 0; i < count; i++) {
+        struct competitor *c = &competitors[i];
+        struct estimate ns = median_estimate(c->ns, c->count, run->arguments->seed);
+        c->invalid = c->count && find_doubts(run, c, run->seating.threads, &ns).invalid;
+        any = any || c->invalid;
     }
-    double had = timing->competitor->processor / timing->competitor->wall / threads;
-    if (had < BUSY_SHARE && !team_oversubscribed(run->team)) {
-        snprintf(text, sizeof text, BUSY_REASON " %.0f %% of the time", 100 * had);
-        doubt(reason, size, text);
+    return any;
+}
+
+/* Forgets samples and what was found beside them; what was calibrated stays. */
+static void drop_samples(struct competitor *c)
+{
+    c->count = 0;
+    c->wall = c->processor = c->switches = 0;
+    for (size_t i = 0; i < COUNTERS; i++)
+        c->counted[i] = 0;
+}
+
+static bool sample_once(struct run *run, const struct sampling *sampling,
+                        struct competitor *competitors, size_t count, struct fault *fault)
+{
+    struct totals before, after;
+    totals_read(&before, &run->topology);
+    bool fine = sample_interleaved(sampling, competitors, count, fault);
+    totals_read(&after, &run->topology);
+    run->disturbance = disturbance_between(&before, &after, &run->topology);
+    return fine;
+}
+
+bool run_sample(struct run *run, const struct sampling *wanted, struct competitor *competitors,
+                size_t count, struct fault *fault)
+{
+    struct sampling sampling = *wanted;
+    sampling.counters = run->counters.any ? &run->counters : NULL;
+    uint64_t begin = clock_now();
+    bool fine = sample_once(run, &sampling, competitors, count, fault);
+    double least = (double)(clock_now() - begin);
+    for (run->reruns = 0; fine && mark_invalid(run, competitors, count);) {
+        double most = RERUNS_SHARE * run->plan.sampling.budget;
+        if (run->reruns == RERUNS_MOST || *run->stop || run->rerun_ns + least > most)
+            break;
+        run->reruns++;
+        run->rerun_ns += least;
+        for (size_t i = 0; i < count; i++)
+            drop_samples(&competitors[i]);
+        fine = sample_once(run, &sampling, competitors, count, fault);
     }
-    if (timing->competitor->count < run->plan.sampling.least) {
-        snprintf(text, sizeof text, "%zu samples of %zu", timing->competitor->count,
-                 run->plan.sampling.least);
-        doubt(reason, size, text);
-    }
-    if (estimate_spread(ns) > NOISY_SPREAD) {
-        snprintf(text, sizeof text, "the interval spans +-%.0f %% of the median",
-                 100 * estimate_spread(ns));
-        doubt(reason, size, text);
-    }
+    return fine;
+}
+
+/* ---- records --------------------------------------------------------------------------------- */
+
+/* Joules of one call: it runs for some 20 ms, since the energy is told a thousand times a second.
+ */
+static double joules_of(const struct competitor *c)
+{
+    double range, later, before = c->run && !c->time ? energy_read(POWERCAP, &range) : NAN;
+    if (isnan(before))
+        return NAN;
+    size_t calls = 0;
+    for (uint64_t begin = clock_now(); clock_now() - begin < 20000000; calls++)
+        c->run(c->argument);
+    double after = energy_read(POWERCAP, &later);
+    return energy_between(before, after, range) / (double)calls;
+}
+
+static void record_disturbance(json_t *record, const struct run *run, const struct competitor *c)
+{
+    double calls = (double)c->calls * (double)c->count;
+    record_number(record, "clock", quantile_of(c->clock, c->count, 0.5));
+    record_number(record, "clock_range", clock_range(c));
+    record_number(record, "steal", run->disturbance.steal);
+    record_number(record, "load", run->disturbance.load);
+    record_number(record, "throttled", run->disturbance.throttled);
+    record_number(record, "migrations", run->disturbance.migrations);
+    record_number(record, "switches", c->switches);
+    for (enum counter n = 0; n < COUNTERS; n++)
+        record_number(record, counter_name(n), run->counters.any ? c->counted[n] / calls : NAN);
+    record_number(record, "joules", joules_of(c));
+    record_count(record, "reruns", run->reruns);
 }
 
 void run_describe(const struct run *run, json_t *record, const struct timing *timing, double error)
 {
     const struct competitor *c = timing->competitor;
     struct estimate ns = median_estimate(c->ns, c->count, run->arguments->seed);
-    char reason[256];
-    find_doubts(run, timing, &ns, reason, sizeof reason);
+    struct doubts doubts = find_doubts(run, c, timing->seating.threads, &ns);
     record_count(record, "threads", timing->seating.threads);
     record_text(record, "placement", placement_name(timing->seating.placement));
     record_text(record, "cache", cache_name(run->plan.cache));
-    record_text(record, "pages", memory_pages());
     record_interval(record, "ns", &ns);
     record_count(record, "samples", c->count);
     record_count(record, "calls", c->calls);
@@ -105,10 +253,11 @@ void run_describe(const struct run *run, json_t *record, const struct timing *ti
     record_number(record, "bytes", timing->bytes);
     record_number(record, "gflops", timing->flops / ns.median);
     record_number(record, "gbytes", timing->bytes / ns.median);
+    record_disturbance(record, run, c);
     record_number(record, "error", error);
-    record_text(record, "verdict", reason[0] ? "noisy" : "valid");
-    if (reason[0])
-        record_text(record, "reason", reason);
+    record_text(record, "verdict", doubts.invalid ? "invalid" : doubts.noisy ? "noisy" : "valid");
+    if (doubts.noisy)
+        record_text(record, "reason", doubts.reason);
 }
 
 void run_compare(const struct run *run, json_t *record, const char *column,
@@ -116,11 +265,34 @@ void run_compare(const struct run *run, json_t *record, const char *column,
                  double scale)
 {
     struct estimate ratio = {NAN, NAN, NAN};
-    if (numerator && denominator && numerator->count && denominator->count)
-        ratio = ratio_estimate(numerator->ns, numerator->count, denominator->ns, denominator->count,
-                               run->arguments->seed);
+    if (numerator && denominator && !numerator->invalid && !denominator->invalid) {
+        struct series x = competitor_series(numerator), y = competitor_series(denominator);
+        ratio = ratio_estimate(&x, &y, run->arguments->seed);
+    }
     ratio.median *= scale;
     ratio.low *= scale;
     ratio.high *= scale;
     record_interval(record, column, &ratio);
+}
+
+void run_verdict(json_t *record, const char *versus, const char *column)
+{
+    struct estimate ratio = record_get_interval(record, column);
+    record_text(record, versus, shown_name(shown_by(&ratio)));
+}
+
+const struct competitor *run_best_peer(const struct competitor *competitors, const bool *peer,
+                                       size_t count)
+{
+    const struct competitor *best = NULL;
+    double least = INFINITY;
+    for (size_t i = 0; i < count; i++) {
+        const struct competitor *c = &competitors[i];
+        double ns = peer[i] && !c->invalid ? quantile_of(c->ns, c->count, 0.5) : NAN;
+        if (ns < least) {
+            least = ns;
+            best = c;
+        }
+    }
+    return best;
 }

@@ -4,6 +4,7 @@
 
 #include "harness/bench/journal.h"
 #include "harness/bench/progress.h"
+#include "harness/machine/disturbance.h"
 #include "harness/machine/team.h"
 
 struct run {
@@ -17,6 +18,10 @@ struct run {
     struct seating seating;            /* of the team */
     const volatile sig_atomic_t *stop; /* the signal that asked to stop; 0: none */
     size_t invalid;                    /* failed checks                          */
+    struct counters counters;
+    struct disturbance disturbance; /* while the last comparison was sampled              */
+    size_t reruns;                  /* of the last comparison                             */
+    double rerun_ns;                /* that all re-runs took                              */
 };
 
 /* Starts a team with that seating in place of the one there is, unless it is the same. */
@@ -24,6 +29,12 @@ bool run_seat(struct run *run, struct seating seating, struct fault *fault);
 
 /* The sampling that a job's share of the run's time pays for. */
 struct sampling run_sampling(const struct run *run, const struct job *job);
+
+/* Samples competitors of one comparison side by side. Where the machine got in the way of any,
+ * their samples are dropped and taken again, twice at most and not for ever in one run; those that
+ * stay so are marked invalid. */
+bool run_sample(struct run *run, const struct sampling *sampling, struct competitor *competitors,
+                size_t count, struct fault *fault);
 
 /* Writes that the kernel's result was wrong by `error` bounds, at `worst`, and counts it. `layer`
  * may be NULL, and `preset` with it. No time of it is published. */
@@ -45,10 +56,37 @@ struct timing {
  * `error` is in units of what is allowed. */
 void run_describe(const struct run *run, json_t *record, const struct timing *timing, double error);
 
+/* What speaks against a time: sentences, or "". */
+struct doubts {
+    bool noisy, invalid;
+    char reason[256];
+};
+
+/* What is known of how samples were taken. Shares and ranges are fractions. */
+struct circumstances {
+    bool pinned, oversubscribed;
+    double threads, quota;  /* quota 0: none                                                   */
+    double had;             /* share of its threads' time on processors; NAN: they are not ours */
+    size_t samples, wanted; /* at least                                                        */
+    double spread;          /* half the interval over the median                               */
+    double clock_range;     /* of the clock during the samples                                 */
+    struct disturbance disturbance;
+};
+
+struct doubts doubts_of(const struct circumstances *circumstances);
+
 /* Sets an interval column to `numerator`'s time over `denominator`'s, times `scale`; UNAVAILABLE
  * where either is NULL or has no samples. */
 void run_compare(const struct run *run, json_t *record, const char *column,
                  const struct competitor *numerator, const struct competitor *denominator,
                  double scale);
+
+/* Sets `versus` to what the interval in `column` shows. */
+void run_verdict(json_t *record, const char *versus, const char *column);
+
+/* The fastest of the peers that may be believed, or NULL. `peer` says of each competitor whether it
+ * is one's. */
+const struct competitor *run_best_peer(const struct competitor *competitors, const bool *peer,
+                                       size_t count);
 
 #endif

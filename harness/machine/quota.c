@@ -1,6 +1,7 @@
 #include "harness/machine/quota.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,14 +114,44 @@ static double limit_of(const char *folder, bool second)
     return quota > 0 && period > 0 ? (double)quota / (double)period : 0;
 }
 
+/* ns that the quota of one group kept its threads waiting; NAN: it does not tell. */
+static double throttled_of(const char *folder, bool second)
+{
+    char path[3 * PATH_MAX];
+    snprintf(path, sizeof path, "%s/cpu.stat", folder);
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return NAN;
+    double value = quota_value(file, second ? "throttled_usec" : "throttled_time");
+    fclose(file);
+    return value * (second ? 1e3 : 1);
+}
+
+double quota_value(FILE *file, const char *name)
+{
+    char line[256];
+    size_t length = strlen(name);
+    while (fgets(line, sizeof line, file))
+        if (strncmp(line, name, length) == 0 && line[length] == ' ')
+            return strtod(line + length, NULL);
+    return NAN;
+}
+
 static double smaller(double a, double b) { return a == 0 || (b > 0 && b < a) ? b : a; }
 
-/* The least limit from this process's group up to the mount point. */
-static double limit_up(const char *root, const struct mount *mount)
+/* What is asked of each group, and how two answers make one. */
+struct question {
+    double (*of)(const char *folder, bool second);
+    double (*join)(double a, double b);
+    double none; /* where there is no answer */
+};
+
+/* The answer of all groups from this process's up to the mount point. */
+static double ask_up(const struct question *question, const char *root, const struct mount *mount)
 {
     char group[PATH_MAX], folder[2 * PATH_MAX];
     if (!find_group(root, mount, group))
-        return 0;
+        return question->none;
     /* In a container without a namespace of its own, the mount shows the group itself and the path
      * is the host's; with one, a path above the mount begins with "/..". */
     size_t above = strcmp(mount->root, "/") == 0 ? 0 : strlen(mount->root);
@@ -128,31 +159,39 @@ static double limit_up(const char *root, const struct mount *mount)
                  (group[above] == '/' || group[above] == '\0') && !strstr(group, "/..");
     size_t top = (size_t)snprintf(folder, sizeof folder, "%s%s", root, mount->point);
     if (top >= sizeof folder)
-        return 0;
+        return question->none;
     snprintf(folder + top, sizeof folder - top, "%s", below ? group + above : "");
-    double limit = limit_of(folder, mount->second);
+    double answer = question->of(folder, mount->second);
     for (char *slash; (slash = strrchr(folder + top, '/'));) {
         *slash = '\0';
-        limit = smaller(limit, limit_of(folder, mount->second));
+        answer = question->join(answer, question->of(folder, mount->second));
     }
-    return limit;
+    return answer;
 }
 
-double quota_read(const char *root)
+static double ask(const struct question *question, const char *root)
 {
     char path[PATH_MAX + 32], *line = NULL;
     size_t size = 0;
-    double limit = 0;
+    double answer = question->none;
     snprintf(path, sizeof path, "%s/proc/self/mountinfo", root);
     FILE *file = fopen(path, "r");
     while (file && getline(&line, &size, file) > 0) {
         struct mount mount;
         line[strcspn(line, "\n")] = '\0';
         if (parse_mount(&mount, line))
-            limit = smaller(limit, limit_up(root, &mount));
+            answer = question->join(answer, ask_up(question, root, &mount));
     }
     free(line);
     if (file)
         fclose(file);
-    return limit;
+    return answer;
+}
+
+double quota_read(const char *root) { return ask(&(struct question){limit_of, smaller, 0}, root); }
+
+/* Whoever waited longest made all below it wait. */
+double quota_throttled(const char *root)
+{
+    return ask(&(struct question){throttled_of, fmax, NAN}, root);
 }

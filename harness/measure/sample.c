@@ -1,13 +1,18 @@
 #include "harness/measure/sample.h"
 
+#include "harness/measure/chain.h"
+
 #include <math.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 static bool stopped(const struct sampling *sampling) { return sampling->stop && *sampling->stop; }
 
 /* ns that `calls` calls take together. */
 static double time_calls(const struct competitor *c, size_t calls)
 {
+    if (c->time)
+        return c->time(c->argument, calls);
     uint64_t begin = clock_now();
     for (size_t i = 0; i < calls; i++)
         c->run(c->argument);
@@ -41,23 +46,44 @@ static void calibrate(const struct sampling *sampling, struct competitor *c)
     c->span = call * (double)(c->calls + 1);
 }
 
-/* ns that all threads of this process have had on processors. */
+/* ns that the calling thread has had on processors. */
 static double processor_time(void)
 {
     struct timespec time;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
     return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
 }
 
-static void take(const struct sampling *sampling, struct competitor *c)
+/* Times that threads of this process had to make way for others. */
+static double forced_switches(void)
 {
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)usage.ru_nivcsw;
+}
+
+enum { CHAIN = 12800 }; /* additions: some microseconds */
+
+static void take(const struct sampling *sampling, struct competitor *c, size_t round)
+{
+    double counted[2][COUNTERS];
     if (sampling->evict)
         sampling->evict(sampling->evict_argument);
     else
-        c->run(c->argument);
+        time_calls(c, 1);
+    double switches = forced_switches();
+    if (sampling->counters)
+        counters_read(sampling->counters, counted[0]);
     double before = processor_time(), span = time_calls(c, c->calls);
     c->processor += processor_time() - before;
+    if (sampling->counters)
+        counters_read(sampling->counters, counted[1]);
+    for (size_t i = 0; i < COUNTERS; i++)
+        c->counted[i] += sampling->counters ? counted[1][i] - counted[0][i] : NAN;
+    c->switches += forced_switches() - switches;
     c->wall += span;
+    c->clock[c->count] = chain_clock(CHAIN);
+    c->round[c->count] = round;
     c->ns[c->count++] = span / (double)c->calls;
 }
 
@@ -80,6 +106,10 @@ static void take_rounds(const struct sampling *sampling, struct competitor *comp
                         const size_t *share, size_t count, size_t rounds)
 {
     uint64_t begin = clock_now();
+    size_t first = 0; /* rounds of an earlier call end before it */
+    for (size_t i = 0; i < count; i++)
+        if (competitors[i].count && competitors[i].round[competitors[i].count - 1] >= first)
+            first = competitors[i].round[competitors[i].count - 1] + 1;
     for (size_t round = 0; round < rounds; round++) {
         /* Spans were estimated: should they have grown since, the least number will do. */
         bool late = (double)(clock_now() - begin) > 2 * sampling->budget;
@@ -89,9 +119,20 @@ static void take_rounds(const struct sampling *sampling, struct competitor *comp
                 return;
             if (sits_in(share[at], round, rounds) &&
                 !(late && competitors[at].count >= sampling->least))
-                take(sampling, &competitors[at]);
+                take(sampling, &competitors[at], first + round);
         }
     }
+}
+
+static bool make_room(struct competitor *c, size_t count)
+{
+    double *ns = realloc(c->ns, count * sizeof *ns);
+    c->ns = ns ? ns : c->ns;
+    double *clock = realloc(c->clock, count * sizeof *clock);
+    c->clock = clock ? clock : c->clock;
+    size_t *round = realloc(c->round, count * sizeof *round);
+    c->round = round ? round : c->round;
+    return ns && clock && round;
 }
 
 bool sample_interleaved(const struct sampling *sampling, struct competitor *competitors,
@@ -106,12 +147,10 @@ bool sample_interleaved(const struct sampling *sampling, struct competitor *comp
             calibrate(sampling, c);
         share[i] = affordable(sampling, c, count);
         rounds = share[i] > rounds ? share[i] : rounds;
-        double *ns = realloc(c->ns, (c->count + share[i]) * sizeof *ns);
-        if (!ns) {
+        if (!make_room(c, c->count + share[i])) {
             free(share);
             return fault_memory(fault, "samples");
         }
-        c->ns = ns;
     }
     if (!stopped(sampling))
         take_rounds(sampling, competitors, share, count, rounds);
@@ -119,9 +158,17 @@ bool sample_interleaved(const struct sampling *sampling, struct competitor *comp
     return true;
 }
 
+struct series competitor_series(const struct competitor *competitor)
+{
+    return (struct series){competitor->ns, competitor->round, competitor->count};
+}
+
 void competitor_free(struct competitor *competitor)
 {
     free(competitor->ns);
-    competitor->ns = NULL;
+    free(competitor->clock);
+    free(competitor->round);
+    competitor->ns = competitor->clock = NULL;
+    competitor->round = NULL;
     competitor->count = 0;
 }

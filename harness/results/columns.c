@@ -133,17 +133,48 @@ const struct column record_columns[] = {
      "reference's time over this one, per row, same preset, layer and threads"},
     {"x_compiler", TYPE_INTERVAL, "", COMPARED, 0,
      "the time of `compiler` at the same ISA over this one, sampled side by side"},
+    {"x_peer", TYPE_INTERVAL, "", 0, COMPARED,
+     "the best peer's time over this one, sampled side by side; a peer's own: the best of the "
+     "others'"},
+    {"peer", TYPE_TEXT, "", 0, COMPARED, "whose that was; empty: there is none"},
+    {"versus_reference", TYPE_TEXT, "", 0, COMPARED,
+     "what the whole interval of `x_reference` shows, beyond a margin of 1 %: `faster`, `slower`, "
+     "`no difference shown` or unavailable"},
+    {"versus_compiler", TYPE_TEXT, "", 0, COMPARED, "the same of `x_compiler`"},
+    {"versus_peer", TYPE_TEXT, "", 0, COMPARED, "the same of `x_peer`"},
     {"speedup", TYPE_INTERVAL, "", 0, MODEL,
      "rows a second over those of one thread with `base_rows` rows"},
     {"base_rows", TYPE_COUNT, "row", 0, MODEL,
      "batch of the one thread that `speedup` compares with: the same, or the share of one"},
 
+    /* what happened meanwhile */
+    {"clock", TYPE_NUMBER, "GHz", 0, TIMED,
+     "of the calling thread's core, by a chain of additions right after each sample: the median"},
+    {"clock_range", TYPE_NUMBER, "", 0, TIMED, "from its 5th to its 95th percentile, over `clock`"},
+    {"steal", TYPE_NUMBER, "", 0, TIMED,
+     "share of our processors' time that the hypervisor took, while all that is compared was "
+     "sampled"},
+    {"load", TYPE_NUMBER, "processors", 0, TIMED, "kept busy by other processes meanwhile"},
+    {"throttled", TYPE_NUMBER, "", 0, TIMED, "share of the time that the quota took meanwhile"},
+    {"migrations", TYPE_NUMBER, "", 0, TIMED, "of our threads between processors meanwhile"},
+    {"switches", TYPE_NUMBER, "", 0, TIMED,
+     "times that a thread of ours had to make way for others during the samples"},
+    {"cycles", TYPE_NUMBER, "", 0, TIMED, "of one call, in user space, all threads together"},
+    {"instructions", TYPE_NUMBER, "", 0, TIMED, "likewise"},
+    {"cache_misses", TYPE_NUMBER, "", 0, TIMED, "likewise, of the last-level cache"},
+    {"tlb_misses", TYPE_NUMBER, "", 0, TIMED, "likewise, of the data TLB, on loads"},
+    {"joules", TYPE_NUMBER, "J", 0, TIMED, "that all packages used for one call (RAPL)"},
+    {"reruns", TYPE_COUNT, "", 0, TIMED,
+     "times that all that is compared was sampled again, since some was invalid"},
+
     /* how good */
     {"error", TYPE_NUMBER, "allowed bound", TIMED, SKIP,
      "largest error in the outputs, in units of what is allowed; at most 1"},
     {"verdict", TYPE_TEXT, "", TIMED | SKIP, 0,
-     "`valid`; `noisy`: believe it less; `invalid`: failed its check, no time is published; "
-     "`skipped`: cannot run here"},
+     "`valid`; `noisy`: believe it less; `invalid`: the machine got in the way too much, no "
+     "summary "
+     "has it; of a skip line: it failed its check, no time is published; `skipped`: cannot run "
+     "here"},
     {"reason", TYPE_TEXT, "", SKIP, TIMED, "why it is noisy, invalid or skipped"},
     {NULL, TYPE_TEXT, NULL, 0, 0, NULL},
 };
