@@ -149,6 +149,12 @@ static struct doubts find_doubts(const struct run *run, const struct competitor 
     return doubts_of(&circumstances);
 }
 
+struct doubts run_doubts(const struct run *run, const struct competitor *c)
+{
+    struct estimate ns = median_estimate(c->ns, c->count, run->arguments->seed);
+    return find_doubts(run, c, run->seating.threads, &ns);
+}
+
 /* ---- sampling -------------------------------------------------------------------------------- */
 
 /* Whether any may not be believed; marks them. */
@@ -157,8 +163,7 @@ static bool mark_invalid(struct run *run, struct competitor *competitors, size_t
     bool any = false;
     for (size_t i = 0; i < count; i++) {
         struct competitor *c = &competitors[i];
-        struct estimate ns = median_estimate(c->ns, c->count, run->arguments->seed);
-        c->invalid = c->count && find_doubts(run, c, run->seating.threads, &ns).invalid;
+        c->invalid = c->count && run_doubts(run, c).invalid;
         any = any || c->invalid;
     }
     return any;

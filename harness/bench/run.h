@@ -75,6 +75,9 @@ struct circumstances {
 
 struct doubts doubts_of(const struct circumstances *circumstances);
 
+/* What speaks against a competitor's samples, the last comparison's. */
+struct doubts run_doubts(const struct run *run, const struct competitor *competitor);
+
 /* Sets an interval column to `numerator`'s time over `denominator`'s, times `scale`; UNAVAILABLE
  * where either is NULL or has no samples. */
 void run_compare(const struct run *run, json_t *record, const char *column,

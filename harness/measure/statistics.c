@@ -244,6 +244,17 @@ const char *shown_name(enum shown shown)
     return names[shown];
 }
 
+struct estimate share_estimate(size_t hits, size_t trials)
+{
+    const double z = 1.959964; /* of the normal distribution, 95 % lie within */
+    double n = (double)trials, share = (double)hits / n;
+    if (!trials)
+        return (struct estimate){NAN, NAN, NAN};
+    double scale = 1 + z * z / n, middle = (share + z * z / (2 * n)) / scale;
+    double half = z / scale * sqrt(share * (1 - share) / n + z * z / (4 * n * n));
+    return (struct estimate){share, fmax(middle - half, 0), fmin(middle + half, 1)};
+}
+
 /* ---- shape ----------------------------------------------------------------------------------- */
 
 size_t outliers_of(const double *x, size_t count)

@@ -45,6 +45,10 @@ enum shown shown_by(const struct estimate *ratio);
 /* "faster", "slower", "no difference shown", "unavailable". */
 const char *shown_name(enum shown shown);
 
+/* The share `hits` of `trials` with its 95 % interval after Wilson (J. Am. Stat. Assoc. 22, 1927);
+ * NaN for no trials. */
+struct estimate share_estimate(size_t hits, size_t trials);
+
 /* How many of `count` samples lie beyond Tukey's fences: 1.5 interquartile ranges below the first
  * or above the third quartile. */
 size_t outliers_of(const double *x, size_t count);
