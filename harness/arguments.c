@@ -36,6 +36,10 @@ static const struct argp_option all[OPTIONS] = {
     [OPTION_OUT] = {"out", KEY + OPTION_OUT, "PATH", 0, "Where to write", 0},
     [OPTION_TOPOLOGY] = {"topology", KEY + OPTION_TOPOLOGY, "TEXT", 0,
                          "A synthetic machine, such as \"pack:2 l3:4 core:8 pu:2\"", 0},
+    [OPTION_THRESHOLD] = {"threshold", KEY + OPTION_THRESHOLD, "PERCENT", 0,
+                          "How much slower is a regression (5)", 0},
+    [OPTION_RESUME] = {"resume", KEY + OPTION_RESUME, "FILE", 0,
+                       "Finish the last run of that file, with that run's options", 0},
     [OPTION_QUICK] = {"quick", KEY + OPTION_QUICK, NULL, 0, "A first answer within a minute", 0},
     [OPTION_FULL] = {"full", KEY + OPTION_FULL, NULL, 0, "Everything, however long it takes", 0},
 };
@@ -143,6 +147,17 @@ static bool parse_sizes(struct sizes *sizes, char *text, size_t high, const char
     return true;
 }
 
+static bool parse_percent(double *fraction, const char *text, const char *where,
+                          struct fault *fault)
+{
+    char *end;
+    double percent = strtod(text, &end);
+    if (end == text || *end || !(percent >= 0 && percent <= 1000))
+        return fault_caller(fault, "--%s: '%s' is not a percentage from 0 to 1000", where, text);
+    *fraction = percent / 100;
+    return true;
+}
+
 static bool parse_word(const char **to, const char *text, exists *known, const char *allowed,
                        const char *where, struct fault *fault)
 {
@@ -195,6 +210,10 @@ static bool set(struct arguments *o, enum command_option option, char *arg, stru
         return parse_text(&o->out, arg, name, fault);
     case OPTION_TOPOLOGY:
         return parse_text(&o->topology, arg, name, fault);
+    case OPTION_THRESHOLD:
+        return parse_percent(&o->threshold, arg, name, fault);
+    case OPTION_RESUME:
+        return parse_text(&o->resume, arg, name, fault);
     case OPTION_QUICK:
         o->quick = true;
         break;
@@ -208,13 +227,37 @@ static bool set(struct arguments *o, enum command_option option, char *arg, stru
                                : true;
 }
 
+/* What the parser fills, and how many files it must find. */
+struct taken {
+    struct arguments *arguments;
+    size_t files;
+};
+
+static bool take_file(struct taken *taken, const char *name, struct fault *fault)
+{
+    struct arguments *a = taken->arguments;
+    if (!taken->files)
+        return fault_caller(fault, "'%s' is no option, and nothing else is taken", name);
+    if (a->files == taken->files)
+        return fault_caller(fault, "'%s' is one file too many; %zu are compared", name,
+                            taken->files);
+    a->file[a->files++] = name;
+    return true;
+}
+
 static error_t parser(int key, char *arg, struct argp_state *state)
 {
-    struct arguments *arguments = state->input;
+    struct taken *taken = state->input;
+    struct arguments *arguments = taken->arguments;
     struct fault fault;
     bool fine;
     if (key == ARGP_KEY_ARG)
-        fine = fault_caller(&fault, "'%s' is no option, and nothing else is taken", arg);
+        fine = take_file(taken, arg, &fault);
+    else if (key == ARGP_KEY_END)
+        fine = arguments->files == taken->files
+                   ? true
+                   : fault_caller(&fault, "%zu files were named; %zu are compared",
+                                  arguments->files, taken->files);
     else if (key < KEY || key >= KEY + OPTIONS)
         return ARGP_ERR_UNKNOWN;
     else
@@ -237,9 +280,13 @@ void arguments_parse(struct arguments *arguments, uint64_t accepted, const char 
         taken[count].arg = one && alone[o].value ? alone[o].value : all[o].arg;
         taken[count++].doc = one && alone[o].about ? alone[o].about : all[o].doc;
     }
-    struct argp argp = {.options = taken, .parser = parser, .doc = about};
-    *arguments = (struct arguments){.seed = 1};
-    argp_parse(&argp, argc, argv, 0, NULL, arguments);
+    struct taken input = {arguments, (size_t)(accepted >> 60)};
+    struct argp argp = {.options = taken,
+                        .parser = parser,
+                        .args_doc = input.files ? "A.jsonl B.jsonl" : NULL,
+                        .doc = about};
+    *arguments = (struct arguments){.seed = 1, .threshold = 0.05};
+    argp_parse(&argp, argc, argv, 0, NULL, &input);
 }
 
 bool names_admit(const struct names *names, const char *name)

@@ -24,6 +24,8 @@ enum command_option {
     OPTION_INPUT,
     OPTION_OUT,
     OPTION_TOPOLOGY,
+    OPTION_THRESHOLD,
+    OPTION_RESUME,
     OPTION_QUICK,
     OPTION_FULL,
     OPTIONS
@@ -35,9 +37,11 @@ enum command_option {
 /* The same for an option that others give a list and this command one value: --help says so. The
  * command refuses more. */
 #define TAKES_ONE(option) (TAKES(option) | TAKES((option) + OPTIONS))
-_Static_assert(2 * OPTIONS <= 64, "TAKES_ONE takes two bits for each option");
+/* A command that takes so many files beside its options, and no fewer. */
+#define TAKES_FILES(count) ((uint64_t)(count) << 60)
+_Static_assert(2 * OPTIONS <= 60, "TAKES_ONE takes two bits for each option");
 
-enum { OPTION_LIST_MAX = 64, BATCH_MAX = 1 << 20, THREADS_MAX = 4096 };
+enum { FILES_MAX = 2, OPTION_LIST_MAX = 64, BATCH_MAX = 1 << 20, THREADS_MAX = 4096 };
 
 struct names {
     size_t count; /* 0: the option was not given */
@@ -56,6 +60,10 @@ struct arguments {
     const char *ids, *cache, *pages, *model, *input, *out, *topology; /* NULL: not given */
     uint64_t seed;                                                    /* 1 unless given  */
     bool quick, full;
+    double threshold;   /* as a fraction; 0.05 unless given */
+    const char *resume; /* NULL: not given                  */
+    const char *file[FILES_MAX];
+    size_t files;
 };
 
 /* Parses the arguments of a command that takes the options in `accepted`. A mistake is one sentence

@@ -17,6 +17,8 @@ struct bench {
     struct trial_layer layer;
     struct models models;
     bool has_subject, has_layer, has_models;
+    struct request request;
+    json_t *earlier; /* the records of the file that is resumed, or NULL */
 };
 
 static volatile sig_atomic_t stop;
@@ -119,17 +121,35 @@ static bool ends_table(const struct plan *plan, size_t at)
            (next->kind != JOB_CEILINGS) != (job->kind != JOB_CEILINGS);
 }
 
+/* Whether a resumed run that goes on with job `first` still needs job `j`: what is done is left
+ * out, but what those to come build on. */
+static bool is_needed(const struct plan *plan, size_t j, size_t first)
+{
+    const struct job *job = &plan->job[j], *next = &plan->job[first];
+    if (j >= first)
+        return true;
+    if (job->preset != next->preset)
+        return false;
+    if (job->kind == JOB_SUBJECT)
+        return next->kind != JOB_CEILINGS;
+    if (job->kind == JOB_LAYER)
+        return next->kind == JOB_KERNELS && next->layer == job->layer;
+    return job->kind == JOB_COMPOSE && (next->kind == JOB_MODELS || next->kind == JOB_SCALING);
+}
+
 static bool run_jobs(struct bench *bench, struct fault *fault)
 {
     struct run *run = &bench->run;
     double share = 0;
+    size_t first = journal_first_job(&run->journal);
     progress_begin(&run->progress, run->plan.jobs, run->plan.shares);
     for (size_t j = 0; j < run->plan.jobs && !stop; j++) {
         const struct job *job = &run->plan.job[j];
         char name[96];
         name_job(bench, job, name, sizeof name);
         progress_show(&run->progress, j, share, name);
-        bool fine = run_job(bench, job, fault);
+        run->journal.job = j;
+        bool fine = !is_needed(&run->plan, j, first) || run_job(bench, job, fault);
         share += job->share;
         if (!ends_table(&run->plan, j) && fine && !stop)
             continue;
@@ -146,9 +166,10 @@ static bool run_jobs(struct bench *bench, struct fault *fault)
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
-static bool begin(struct bench *bench, const struct arguments *arguments, struct fault *fault)
+static bool begin(struct bench *bench, struct fault *fault)
 {
     struct run *run = &bench->run;
+    const struct arguments *arguments = bench->request.arguments;
     run->arguments = arguments;
     run->stop = &stop;
     run->clock = clock_measure();
@@ -163,8 +184,11 @@ static bool begin(struct bench *bench, const struct arguments *arguments, struct
         memory_refuse_thp(); /* refused: records say what was obtained */
     run->plan.sampling.clock = &run->clock;
     run->plan.sampling.stop = &stop;
-    if (journal_open(&run->journal, arguments->out, &run->topology, &run->plan, arguments->seed,
-                     fault))
+    bool fine = bench->earlier ? journal_resume(&run->journal, &bench->request, bench->earlier,
+                                                &run->topology, &run->plan, fault)
+                               : journal_open(&run->journal, &bench->request, &run->topology,
+                                              &run->plan, fault);
+    if (fine)
         return true;
     plan_free(&run->plan);
     topology_free(&run->topology);
@@ -203,32 +227,102 @@ static int bench_all(struct bench *bench)
     return status == STATUS_DONE && run->invalid ? STATUS_FAILED : status;
 }
 
-int bench_command(int argc, char **argv)
+static const char *const about =
+    "Times every layer of a model with every kernel that runs here, at several batches, then the "
+    "whole model, on one thread and on many. A kernel whose results at that shape are wrong is not "
+    "timed. Records go to results/<machine>/<date>-<commit>.jsonl.";
+
+static void parse(struct arguments *arguments, int argc, char **argv)
 {
-    struct arguments arguments;
-    struct fault fault;
-    arguments_parse(&arguments,
+    arguments_parse(arguments,
                     TAKES(OPTION_OP) | TAKES(OPTION_DTYPE) | TAKES(OPTION_BACKEND) |
                         TAKES(OPTION_KERNEL) | TAKES(OPTION_PRESET) | TAKES(OPTION_BATCH) |
                         TAKES(OPTION_THREADS) | TAKES(OPTION_PLACEMENT) | TAKES(OPTION_IDS) |
                         TAKES(OPTION_CACHE) | TAKES(OPTION_PAGES) | TAKES(OPTION_SEED) |
-                        TAKES(OPTION_OUT) | TAKES(OPTION_QUICK) | TAKES(OPTION_FULL),
-                    "Times every layer of a model with every kernel that runs here, at several "
-                    "batches, then the whole model, on one thread and on many. A kernel whose "
-                    "results at that shape are wrong is not timed. Records go to "
-                    "results/<machine>/<date>-<commit>.jsonl.",
-                    argc, argv);
+                        TAKES(OPTION_OUT) | TAKES(OPTION_RESUME) | TAKES(OPTION_QUICK) |
+                        TAKES(OPTION_FULL),
+                    about, argc, argv);
+}
+
+enum { WORDS_MAX = 64 };
+
+/* The options of a run to resume, as a command line of their own. */
+struct words {
+    char *word[WORDS_MAX]; /* the command's name is the caller's */
+    int count;
+};
+
+/* Reads the file to resume, and takes the options of its last run. */
+static bool take_over(struct bench *bench, struct arguments *arguments, struct words *words,
+                      struct fault *fault)
+{
+    const char *path = arguments->resume;
+    bench->earlier = results_read(path, NULL, fault);
+    if (!bench->earlier)
+        return false;
+    const json_t *machine = journal_last_run(bench->earlier);
+    json_t *of_run = machine ? json_object_get(machine, "arguments") : NULL;
+    if (!of_run)
+        return fault_caller(fault, "--resume: '%s' holds no run that says what it was asked for",
+                            path);
+    size_t count = json_array_size(of_run);
+    if (count >= WORDS_MAX)
+        return fault_caller(fault, "--resume: the run in '%s' has %zu arguments; %d are allowed",
+                            path, count, WORDS_MAX - 1);
+    for (size_t i = 0; i < count; i++) {
+        words->word[words->count] = strdup(json_string_value(json_array_get(of_run, i)));
+        if (!words->word[words->count++])
+            return fault_memory(fault, "the options of a run");
+    }
+    parse(arguments, words->count, words->word);
+    if (arguments->resume)
+        return fault_caller(fault, "--resume: the run in '%s' names a run to resume itself", path);
+    arguments->out = path;
+    json_decref(bench->request.words);
+    bench->request.words = json_incref(of_run);
+    return true;
+}
+
+/* The run's options: those of the command line, or of the run to resume. */
+static bool settle(struct bench *bench, struct arguments *arguments, struct words *words,
+                   struct fault *fault)
+{
+    bench->request.arguments = arguments;
+    if (!arguments->resume)
+        return true;
+    size_t given = json_array_size(bench->request.words);
+    const char *first = json_string_value(json_array_get(bench->request.words, 0));
+    if (given > (strncmp(first, "--resume=", strlen("--resume=")) == 0 ? 1 : 2))
+        return fault_caller(fault, "--resume: the run goes on with its own options; no others are "
+                                   "allowed beside it");
+    return take_over(bench, arguments, words, fault);
+}
+
+int bench_command(int argc, char **argv)
+{
+    struct arguments arguments;
+    struct fault fault;
+    struct words words = {{argv[0]}, 1};
     struct bench *bench = calloc(1, sizeof *bench);
     if (!bench) {
         fault_memory(&fault, "the bench");
         return fault_print(&fault);
     }
+    bench->request.words = request_words(argc, argv);
+    parse(&arguments, argc, argv);
     int status;
-    if (begin(bench, &arguments, &fault)) {
+    if (settle(bench, &arguments, &words, &fault) && begin(bench, &fault)) {
         status = bench_all(bench);
+        if (stop)
+            fprintf(stderr, "Interrupted: `ektm bench --resume %s` finishes the run\n",
+                    bench->run.journal.results.path);
         end(bench);
     } else
         status = fault_print(&fault);
+    for (int i = 1; i < words.count; i++)
+        free(words.word[i]);
+    json_decref(bench->request.words);
+    json_decref(bench->earlier);
     free(bench);
     return stop ? end_by_signal(stop) : status;
 }

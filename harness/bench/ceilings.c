@@ -151,8 +151,8 @@ static bool ask(struct run *run, const struct ground *ground, const struct quest
     for (size_t i = 0; i < contest.count && fine; i++) {
         double rate;
         if (contest.competitor[i].count)
-            fine = probe_record(run, &contest.probe[i], &contest.competitor[i], NULL, NULL, &rate,
-                                NULL, fault);
+            fine = probe_record(run, &contest.probe[i], &contest.competitor[i], NULL, &rate, NULL,
+                                fault);
     }
     for (size_t i = 0; i < contest.count; i++) {
         probe_free(&contest.probe[i]);

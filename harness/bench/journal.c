@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -70,9 +71,21 @@ static void add_libraries(json_t *record)
     json_object_set_new(record, "libraries", libraries);
 }
 
+json_t *request_words(int argc, char **argv)
+{
+    json_t *words = json_array();
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--out") == 0)
+            i++;
+        else if (strncmp(argv[i], "--out=", strlen("--out=")) != 0)
+            json_array_append_new(words, json_string(argv[i]));
+    }
+    return words;
+}
+
 static json_t *machine_record(const struct journal *journal, const char *name,
-                              const struct topology *topology, const struct plan *plan,
-                              uint64_t seed)
+                              const struct request *request, const struct topology *topology,
+                              const struct plan *plan)
 {
     json_t *record = record_new(KIND_MACHINE, journal->run);
     char start[32];
@@ -88,24 +101,32 @@ static json_t *machine_record(const struct journal *journal, const char *name,
     add_libraries(record);
     record_number(record, "clock_overhead", plan->sampling.clock->overhead);
     record_number(record, "clock_resolution", plan->sampling.clock->resolution);
+    json_object_set(record, "arguments", request->words);
     record_text(record, "effort", plan->effort);
     record_text(record, "ids", plan->ids);
-    record_count(record, "seed", seed);
+    record_count(record, "seed", request->arguments->seed);
     record_text(record, "pages", memory_pages());
     return record;
 }
 
 /* ---- the journal ----------------------------------------------------------------------------- */
 
-bool journal_open(struct journal *journal, const char *out, const struct topology *topology,
-                  const struct plan *plan, uint64_t seed, struct fault *fault)
+static void name_run(struct journal *journal)
 {
-    char machine[128], path[512];
     time_t now = time(NULL);
     struct tm utc;
     size_t length =
         strftime(journal->run, sizeof journal->run, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
     snprintf(journal->run + length, sizeof journal->run - length, "-%ld", (long)getpid());
+}
+
+bool journal_open(struct journal *journal, const struct request *request,
+                  const struct topology *topology, const struct plan *plan, struct fault *fault)
+{
+    char machine[128], path[512];
+    const char *out = request->arguments->out;
+    *journal = (struct journal){.resumed = 0};
+    name_run(journal);
     machine_name(topology, machine, sizeof machine);
     results_path(path, sizeof path, machine, BUILD_COMMIT);
     journal->records = json_array();
@@ -113,10 +134,62 @@ bool journal_open(struct journal *journal, const char *out, const struct topolog
         json_decref(journal->records);
         return false;
     }
-    if (journal_add(journal, machine_record(journal, machine, topology, plan, seed), fault))
+    if (journal_add(journal, machine_record(journal, machine, request, topology, plan), fault))
         return true;
     journal_close(journal);
     return false;
+}
+
+const json_t *journal_last_run(const json_t *records)
+{
+    const json_t *last = NULL;
+    for (size_t i = 0; i < json_array_size(records); i++)
+        if (record_kind(json_array_get(records, i)) == KIND_MACHINE)
+            last = json_array_get(records, i);
+    return last;
+}
+
+/* Whether the run was made by this program on this machine. */
+static bool is_ours(const json_t *then, const json_t *now, const char *path, struct fault *fault)
+{
+    static const char *const settings[] = {"name",     "cpu",    "topology", "caches",   "system",
+                                           "compiler", "cflags", "commit",   "libraries"};
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        json_t *a = json_object_get(then, settings[i]), *b = json_object_get(now, settings[i]);
+        if (json_equal(a, b))
+            continue;
+        char *was = json_dumps(a, JSON_ENCODE_ANY), *is = json_dumps(b, JSON_ENCODE_ANY);
+        fault_caller(fault,
+                     "--resume: the run in '%s' has %s %.200s, here it is %.200s; it must be "
+                     "the same",
+                     path, settings[i], was ? was : "?", is ? is : "?");
+        free(was);
+        free(is);
+        return false;
+    }
+    return true;
+}
+
+bool journal_resume(struct journal *journal, const struct request *request, const json_t *records,
+                    const struct topology *topology, const struct plan *plan, struct fault *fault)
+{
+    char machine[128];
+    const char *path = request->arguments->out;
+    const json_t *then = journal_last_run(records);
+    *journal = (struct journal){.resumed = 0};
+    snprintf(journal->run, sizeof journal->run, "%s", record_get_text(then, "run"));
+    machine_name(topology, machine, sizeof machine);
+    json_t *now = machine_record(journal, machine, request, topology, plan);
+    bool fine = is_ours(then, now, path, fault);
+    json_decref(now);
+    if (!fine || !results_open(&journal->results, path, fault))
+        return false;
+    journal->records = json_array();
+    for (size_t i = 0; i < json_array_size(records); i++)
+        if (strcmp(record_get_text(json_array_get(records, i), "run"), journal->run) == 0)
+            json_array_append(journal->records, json_array_get(records, i));
+    journal->resumed = json_array_size(journal->records);
+    return true;
 }
 
 void journal_close(struct journal *journal)
@@ -126,13 +199,54 @@ void journal_close(struct journal *journal)
     journal->records = NULL;
 }
 
-size_t journal_next_id(const struct journal *journal) { return json_array_size(journal->records); }
+/* Whether both lines tell of the same. The reference is timed in whichever job comes first. */
+static bool is_same(const json_t *a, const json_t *b)
+{
+    static const char *const identity[] = {
+        "kind",    "name",    "job",       "preset", "layer",     "dims",       "level",
+        "threads", "ceiling", "placement", "pages",  "base_rows", "beside_rows"};
+    bool reference = strcmp(record_get_text(a, "backend"), "reference") == 0;
+    for (size_t i = 0; i < sizeof identity / sizeof *identity; i++) {
+        bool moves = strcmp(identity[i], "job") == 0 || strcmp(identity[i], "ceiling") == 0;
+        json_t *of_a = json_object_get(a, identity[i]), *of_b = json_object_get(b, identity[i]);
+        if (!(reference && moves) && of_a != of_b && !json_equal(of_a, of_b))
+            return false;
+    }
+    return true;
+}
+
+/* The line that an earlier part of the run wrote of the same, or NULL. */
+static const json_t *find_written(const struct journal *journal, const json_t *record)
+{
+    for (size_t i = 0; i < journal->resumed; i++)
+        if (is_same(json_array_get(journal->records, i), record))
+            return json_array_get(journal->records, i);
+    return NULL;
+}
 
 bool journal_add(struct journal *journal, json_t *record, struct fault *fault)
 {
-    record_count(record, "id", journal_next_id(journal));
+    enum kind kind = record_kind(record);
+    if (kind != KIND_MACHINE)
+        record_count(record, "job", journal->job);
+    const json_t *written = find_written(journal, record);
+    if (written) {
+        journal->last_id = (size_t)record_get_number(written, "id");
+        json_decref(record);
+        return true;
+    }
+    journal->last_id = json_array_size(journal->records);
+    record_count(record, "id", journal->last_id);
     json_array_append(journal->records, record);
     return results_write(&journal->results, record, fault);
+}
+
+size_t journal_first_job(const struct journal *journal)
+{
+    double last = 0;
+    for (size_t i = 0; i < journal->resumed; i++)
+        last = fmax(last, record_get_number(json_array_get(journal->records, i), "job"));
+    return (size_t)last;
 }
 
 json_t *journal_skip(const struct journal *journal, const struct kernel *kernel,

@@ -304,6 +304,7 @@ static struct need need_of(const struct trial_layer *trial, const struct run *ru
     struct need need = {.subject = trial->subject,
                         .preset = trial->subject->preset->name,
                         .layer = trial->layer->name,
+                        .batch = rows,
                         .alone = run->plan.cache == CACHE_COLD};
     struct call call = call_of(trial, rows);
     for (size_t i = 0; i < contest->count; i++)

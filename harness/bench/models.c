@@ -78,6 +78,22 @@ static bool add(struct models *models, const struct run *run, const struct backe
     return true;
 }
 
+/* Takes over how fast contenders were in an earlier part of the run. */
+static void recall_speeds(struct models *models, const struct run *run)
+{
+    for (size_t i = 0; i < json_array_size(run->journal.records); i++) {
+        const json_t *r = json_array_get(run->journal.records, i);
+        if (record_kind(r) != KIND_MODEL || json_object_get(r, "speedup") ||
+            strcmp(record_get_text(r, "preset"), models->subject->preset->name) != 0 ||
+            strcmp(record_get_text(r, "verdict"), "invalid") == 0)
+            continue;
+        for (size_t c = 0; c < models->count; c++)
+            if (strcmp(models->contender[c].backend->name, record_get_text(r, "backend")) == 0 &&
+                strcmp(isa_name(models->contender[c].isa), record_get_text(r, "isa")) == 0)
+                models->contender[c].speed = record_get_number(r, "rows_per_s");
+    }
+}
+
 bool models_make(struct models *models, struct run *run, struct subject *subject,
                  struct fault *fault)
 {
@@ -88,6 +104,7 @@ bool models_make(struct models *models, struct run *run, struct subject *subject
             models_free(models);
             return false;
         }
+    recall_speeds(models, run);
     return true;
 }
 
@@ -176,6 +193,7 @@ static struct need need_of(const struct models *models, const struct run *run, s
 {
     struct need need = {.subject = models->subject,
                         .preset = models->subject->preset->name,
+                        .batch = rows,
                         .alone = run->plan.cache == CACHE_COLD,
                         .streamed = weight_bytes(models->subject),
                         .rows = (rows + run->seating.threads - 1) / run->seating.threads};

@@ -156,8 +156,7 @@ double probe_flops(const struct probe *probe) { return mean(probe, flops); }
 
 /* ---- records --------------------------------------------------------------------------------- */
 
-static void describe(json_t *record, const struct probe *probe, const char *preset,
-                     const char *layer)
+static void describe(json_t *record, const struct probe *probe, const struct beside *beside)
 {
     const struct kernel *kernel = probe->kernel;
     record_text(record, "name", kernel->name);
@@ -171,15 +170,15 @@ static void describe(json_t *record, const struct probe *probe, const char *pres
         record_text(record, "level", level_name(probe->level));
         record_count(record, "working_set", probe->bytes);
     }
-    if (preset)
-        record_text(record, "preset", preset);
-    if (preset)
-        record_text(record, "layer", layer ? layer : "model");
+    if (!beside)
+        return;
+    record_text(record, "preset", beside->preset);
+    record_text(record, "layer", beside->layer ? beside->layer : "model");
+    record_count(record, "beside_rows", beside->batch);
 }
 
 bool probe_record(struct run *run, const struct probe *probe, struct competitor *c,
-                  const char *preset, const char *layer, double *rate, size_t *id,
-                  struct fault *fault)
+                  const struct beside *beside, double *rate, size_t *id, struct fault *fault)
 {
     double threads = (double)probe->members;
     struct competitor one = *c; /* of one call, where a run is `repeats` of them */
@@ -193,15 +192,16 @@ bool probe_record(struct run *run, const struct probe *probe, struct competitor 
     struct timing timing = {&one, run->seating, threads * probe_flops(probe),
                             threads * probe_bytes(probe)};
     json_t *record = record_new(KIND_CEILING, run->journal.run);
-    describe(record, probe, preset, layer);
+    describe(record, probe, beside);
     run_describe(run, record, &timing, probe->error);
     record_text(record, "pages", probe->pages);
-    if (!preset)
+    if (!beside)
         record_text(record, "cache", cache_name(CACHE_WARM));
     free(one.ns);
     bool computes = probe->bytes == 0;
     *rate = c->invalid ? NAN : record_get_number(record, computes ? "gflops" : "gbytes") / threads;
+    bool fine = journal_add(&run->journal, record, fault);
     if (id)
-        *id = journal_next_id(&run->journal);
-    return journal_add(&run->journal, record, fault);
+        *id = run->journal.last_id;
+    return fine;
 }

@@ -46,13 +46,18 @@ void probe_run(void *argument);
 double probe_bytes(const struct probe *probe);
 double probe_flops(const struct probe *probe);
 
-/* Writes what the competitor of the probe took, as a line of kind ceiling about one call. Where
- * `preset` is not NULL, it was taken beside a layer of that (NULL: beside the whole model). Sets
- * `*rate` to that of one member: flop/ns of `fma`, byte/ns of others; NAN: it cannot be believed.
- * Sets `*id` to the line's, unless NULL. */
+/* What a probe was taken beside: the kernels of a layer (NULL: of the whole model) on so many rows.
+ */
+struct beside {
+    const char *preset, *layer;
+    size_t batch;
+};
+
+/* Writes what the competitor of the probe took, as a line of kind ceiling about one call. `beside`
+ * is NULL in the table of ceilings. Sets `*rate` to that of one member: flop/ns of `fma`, byte/ns
+ * of others; NAN: it cannot be believed. Sets `*id` to the line's, unless NULL. */
 bool probe_record(struct run *run, const struct probe *probe, struct competitor *competitor,
-                  const char *preset, const char *layer, double *rate, size_t *id,
-                  struct fault *fault);
+                  const struct beside *beside, double *rate, size_t *id, struct fault *fault);
 
 /* Numbers that probes read: neighbours differ, so that a kernel that reads the wrong ones is found
  * out; the mean is about 0, so that long sums round no worse than random. */

@@ -194,10 +194,11 @@ bool roof_record(struct roof *roof, struct run *run, struct competitor *competit
                  struct fault *fault)
 {
     bool fine = true;
+    struct beside beside = {roof->need.preset, roof->need.layer, roof->need.batch};
     for (size_t i = 0; i < roof->count && fine; i++)
         if (competitor[i].count && roof->probe[i].error <= 1)
-            fine = probe_record(run, &roof->probe[i], &competitor[i], roof->need.preset,
-                                roof->need.layer, &roof->rate[i], &roof->id[i], fault);
+            fine = probe_record(run, &roof->probe[i], &competitor[i], &beside, &roof->rate[i],
+                                &roof->id[i], fault);
     return fine;
 }
 

@@ -15,6 +15,7 @@ struct need {
     size_t rows;            /* rows of a batch whose table rows are gathered in one call; 0: none */
     const struct subject *subject; /* of the table and its ids                                   */
     const char *preset, *layer;    /* for the records; layer NULL: the whole model               */
+    size_t batch;                  /* rows that the kernels compute in a call                     */
     bool alone;                    /* each sample is one call: the caches are cold               */
 };
 

@@ -48,6 +48,9 @@ const struct column record_columns[] = {
 
     {"id", TYPE_COUNT, "", 0, ALL, "of the line within its run, from 0"},
 
+    {"job", TYPE_COUNT, "", 0, TIMED | SKIP,
+     "which of the run's jobs, from 0, wrote the line; a job writes all of its lines in one go"},
+
     /* the machine and the run */
     {"name", TYPE_TEXT, "", ALL, 0,
      "machine: its folder; ceiling, kernel: the kernel; model: `model_<dtype>_<backend>_<isa>`; "
@@ -69,6 +72,8 @@ const struct column record_columns[] = {
     {"libraries", TYPE_NAMES, "", MACHINE, 0, "versions of libraries and of usable backends"},
     {"clock_overhead", TYPE_NUMBER, "ns", MACHINE, 0, "of one reading of the clock"},
     {"clock_resolution", TYPE_NUMBER, "ns", MACHINE, 0, "smallest step of the clock"},
+    {"arguments", TYPE_TEXTS, "", 0, MACHINE,
+     "of the command, but where it writes: `--resume` goes by them"},
     {"effort", TYPE_TEXT, "", MACHINE, 0, "`quick`, `usual` or `full`"},
     {"ids", TYPE_TEXT, "", MACHINE | COMPARED, 0, "law of the ids of the inputs"},
     {"seed", TYPE_COUNT, "", MACHINE | COMPARED, 0,
@@ -81,13 +86,15 @@ const struct column record_columns[] = {
     {"preset", TYPE_TEXT, "", COMPARED, SKIP | CEILING,
      "sizes of the model; a ceiling has one where it was taken beside kernels of that, in the same "
      "rounds of samples"},
+    {"beside_rows", TYPE_COUNT, "row", 0, CEILING,
+     "batch of the kernels that a ceiling was taken beside"},
     {"dtype", TYPE_TEXT, "", TIMED, SKIP, "format of weights and activations"},
     {"backend", TYPE_TEXT, "", TIMED, SKIP, "whose kernel"},
     {"isa", TYPE_TEXT, "", TIMED, SKIP,
      "instruction set that the kernels are compiled for; a library's: the widest here"},
     {"borrowed", TYPE_TEXT, "", MODEL, 0,
      "layers that the backend lacks, and whose kernel stands in; empty: none"},
-    {"path", TYPE_TEXT, "", KERNEL, 0,
+    {"path", TYPE_TEXT, "", 0, COMPARED,
      "the code that a library chose or generated for this kernel; empty: the kernel is its own"},
     {"dims", TYPE_COUNTS, "", TIMED, SKIP, "extent of each axis that the op uses"},
     {"threads", TYPE_COUNT, "", TIMED, SKIP, "threads that work"},

@@ -1,0 +1,198 @@
+/* `ektm bench --resume`: a run that is killed at any moment can be finished, and then holds every
+ * row once. */
+#include "harness/measure/clock.h"
+#include "harness/random.h"
+#include "harness/results/file.h"
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define RUN "--quick --preset tiny --batch 1,4 --threads 1,2 --backend compiler,reference"
+
+static char path[64], error_path[80];
+
+static void name_files(void)
+{
+    snprintf(path, sizeof path, "/tmp/ektm-resume-%d.jsonl", (int)getpid());
+    snprintf(error_path, sizeof error_path, "%s.error", path);
+}
+
+static void remove_files(void)
+{
+    unlink(path);
+    unlink(error_path);
+}
+
+TestSuite(resume, .init = name_files, .fini = remove_files, .timeout = 200);
+
+/* Starts `ektm bench` with those words; what it prints is dropped, complaints go to a file. */
+static pid_t start(const char *words)
+{
+    char line[512];
+    snprintf(line, sizeof line, "exec %s bench %s >/dev/null 2>%s", getenv("EKTM"), words,
+             error_path);
+    pid_t child = fork();
+    if (child == 0) {
+        execl("/bin/sh", "sh", "-c", line, (char *)NULL);
+        _exit(127);
+    }
+    return child;
+}
+
+static int finish(pid_t child)
+{
+    int status;
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static int run(const char *words) { return finish(start(words)); }
+
+static const char *complaint(void)
+{
+    static char text[2048];
+    FILE *file = fopen(error_path, "r");
+    text[file ? fread(text, 1, sizeof text - 1, file) : 0] = '\0';
+    if (file)
+        fclose(file);
+    return text;
+}
+
+/* What a line is about: everything but how fast and when. */
+static char *subject_of(const json_t *record)
+{
+    static const char *const identity[] = {"kind",      "name",       "preset",  "layer",
+                                           "dims",      "level",      "threads", "placement",
+                                           "base_rows", "beside_rows"};
+    json_t *subject = json_object();
+    for (size_t i = 0; i < sizeof identity / sizeof *identity; i++)
+        json_object_set(subject, identity[i], json_object_get(record, identity[i]));
+    if (strcmp(record_get_text(record, "kind"), "ceiling") == 0) {
+        json_object_set(subject, "ceiling", json_object_get(record, "ceiling"));
+        json_object_set(subject, "pages", json_object_get(record, "pages"));
+    }
+    if (json_object_get(record, "beside_rows") || json_object_get(record, "base_rows"))
+        json_object_set(subject, "job", json_object_get(record, "job"));
+    char *text = json_dumps(subject, JSON_SORT_KEYS);
+    json_decref(subject);
+    return text;
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* All subjects of the file, sorted, one a line: to be freed. */
+static char *subjects(void)
+{
+    struct fault fault;
+    json_t *records = results_read(path, NULL, &fault);
+    cr_assert(records, "%s", fault.text);
+    size_t count = json_array_size(records), length;
+    char **of = calloc(count, sizeof *of), *text = NULL;
+    FILE *out = open_memstream(&text, &length);
+    for (size_t i = 0; i < count; i++)
+        of[i] = subject_of(json_array_get(records, i));
+    qsort(of, count, sizeof *of, compare_texts);
+    for (size_t i = 0; i < count; i++) {
+        cr_expect(i == 0 || strcmp(of[i], of[i - 1]) != 0, "doubled: %s", of[i]);
+        fprintf(out, "%s\n", of[i]);
+    }
+    for (size_t i = 0; i < count; i++)
+        free(of[i]);
+    free(of);
+    fclose(out);
+    json_decref(records);
+    return text;
+}
+
+static void expect_ids_in_order(void)
+{
+    struct fault fault;
+    json_t *records = results_read(path, NULL, &fault);
+    cr_assert(records, "%s", fault.text);
+    for (size_t i = 0; i < json_array_size(records); i++) {
+        const json_t *r = json_array_get(records, i);
+        double bound_by = record_get_number(r, "ceiling_id");
+        cr_expect_eq(record_get_number(r, "id"), (double)i);
+        if (bound_by >= 0)
+            cr_expect_str_eq(record_get_text(json_array_get(records, (size_t)bound_by), "ceiling"),
+                             record_get_text(r, "ceiling"), "line %zu", i);
+    }
+    json_decref(records);
+}
+
+Test(resume, ten_kills_lose_and_double_nothing)
+{
+    char whole_run[256], resume[128];
+    struct random random = random_stream(7, 7);
+    snprintf(whole_run, sizeof whole_run, RUN " --out %s", path);
+    snprintf(resume, sizeof resume, "--resume %s", path);
+    uint64_t begin = clock_now();
+    cr_assert_eq(run(whole_run), 0, "%s", complaint());
+    uint64_t took = (clock_now() - begin) / 1000;
+    char *expected = subjects();
+    for (int kill_number = 0; kill_number < 10; kill_number++) {
+        unlink(path);
+        pid_t child = start(whole_run);
+        usleep((useconds_t)random_below(&random, took));
+        kill(child, SIGKILL);
+        finish(child);
+        if (access(path, R_OK) != 0 || strlen(subjects()) == 0)
+            continue; /* killed before its first line: there is nothing to resume */
+        cr_assert_eq(run(resume), 0, "%s", complaint());
+        char *found = subjects();
+        cr_expect_str_eq(found, expected, "after kill %d", kill_number);
+        free(found);
+        expect_ids_in_order();
+    }
+    free(expected);
+}
+
+Test(resume, a_finished_run_stays_as_it_is)
+{
+    char words[256];
+    snprintf(words, sizeof words, RUN " --op router --out %s", path);
+    cr_assert_eq(run(words), 0, "%s", complaint());
+    char *before = subjects();
+    snprintf(words, sizeof words, "--resume=%s", path);
+    cr_assert_eq(run(words), 0, "%s", complaint());
+    char *after = subjects();
+    cr_expect_str_eq(before, after);
+    free(before);
+    free(after);
+}
+
+Test(resume, refuses_what_it_cannot_go_on_with)
+{
+    char words[256];
+    snprintf(words, sizeof words, "--resume %s", path);
+    cr_expect_eq(run(words), 2);
+    cr_expect(strstr(complaint(), "cannot read") != NULL, "%s", complaint());
+    FILE *file = fopen(path, "w");
+    fclose(file);
+    cr_expect_eq(run(words), 2);
+    cr_expect(strstr(complaint(), "holds no run") != NULL, "%s", complaint());
+    snprintf(words, sizeof words, "--resume %s --quick", path);
+    cr_expect_eq(run(words), 2);
+    cr_expect(strstr(complaint(), "no others are allowed") != NULL, "%s", complaint());
+}
+
+Test(resume, refuses_another_machine)
+{
+    char words[512];
+    snprintf(words, sizeof words, RUN " --op router --out %s", path);
+    cr_assert_eq(run(words), 0, "%s", complaint());
+    snprintf(words, sizeof words, "sed -i 's/\"cpu\":\"[^\"]*\"/\"cpu\":\"Abacus\"/' %s", path);
+    cr_assert_eq(system(words), 0);
+    snprintf(words, sizeof words, "--resume %s", path);
+    cr_expect_eq(run(words), 2);
+    cr_expect(strstr(complaint(), "has cpu \"Abacus\"") != NULL, "%s", complaint());
+}
