@@ -70,18 +70,26 @@ EKTM    := $(BUILD)/ektm
 # Those of the given goals that were asked for.
 asked = $(filter $(1),$(MAKECMDGOALS))
 
-.PHONY: all built deps deps-needed bench test check check-emulated format format-check lint clean help FORCE
+.PHONY: all built deps deps-needed bench bench-frameworks test check check-emulated format format-check lint clean help FORCE
 
 all: built ## build build/<arch>-<compiler>/ektm
 
 ifdef CROSS
-  ifneq ($(call asked,bench test),)
-    $(error bench and test run on this machine; for $(ARCH) there is make check)
+  ifneq ($(call asked,bench bench-frameworks test),)
+    $(error bench, bench-frameworks and test run on this machine; for $(ARCH) there is make check)
   endif
 endif
 
 bench: built ## measure this machine: every layer, backend, batch, thread count (ARGS=--quick)
 	@$(EKTM) bench $(ARGS)
+
+# npm's package holds ONNX Runtime's library; scripts of packages are never run.
+ONNXRUNTIME := build/frameworks/node_modules/onnxruntime-node
+
+bench-frameworks: built ## the whole model in PyTorch and ONNX Runtime, beside ours
+	@[ "$(DEPS)" = no ] || [ -d $(ONNXRUNTIME) ] || npm install --silent --ignore-scripts --no-audit --no-fund \
+	    --prefix build/frameworks onnxruntime-node@1.20.1 || echo "bench-frameworks: goes on without ONNX Runtime" >&2
+	@$(EKTM) frameworks $(ARGS)
 
 test: built ## prove it: unit tests, every kernel against the reference, planted bugs
 	EKTM=$(EKTM) $(BUILD)/tests/ektm-tests $(or $(ARGS),-j$(shell nproc) --timeout 240)
@@ -166,6 +174,7 @@ $(call object,$(TESTS)): | $(BUILD)/build.h
 PACKAGES_RUN      := libhwloc-dev libjansson-dev
 PACKAGES_PEERS    := $(if $(filter x86_64,$(HOST)),libxsmm-dev) libdnnl-dev libopenblas-dev
 PACKAGES_TEST     := libcriterion-dev python3
+PACKAGES_FRAMEWORKS := python3-torch python3-numpy $(if $(shell command -v npm),,nodejs npm)
 PACKAGES_LINT     := clang clang-format clang-tidy
 PACKAGES_EMULATOR := qemu-user-static
 PACKAGES_AARCH64  := gcc-aarch64-linux-gnu libc6-dev-arm64-cross libhwloc-dev:arm64 libjansson-dev:arm64
@@ -173,8 +182,8 @@ DEPS ?= yes
 
 # What the goals asked for run, on this machine or in the emulator. The bench compares with peers; where
 # none can be installed it runs without (DEPS=no).
-NEEDED := $(if $(call asked,bench test check check-emulated),$(if $(CROSS),$(PACKAGES_EMULATOR) $(PACKAGES_AARCH64),$(PACKAGES_RUN))) \
-          $(if $(call asked,bench),$(PACKAGES_PEERS)) $(if $(call asked,test),$(PACKAGES_TEST)) $(if $(call asked,check-emulated),$(PACKAGES_EMULATOR)) \
+NEEDED := $(if $(call asked,bench bench-frameworks test check check-emulated),$(if $(CROSS),$(PACKAGES_EMULATOR) $(PACKAGES_AARCH64),$(PACKAGES_RUN))) \
+          $(if $(call asked,bench),$(PACKAGES_PEERS)) $(if $(call asked,bench-frameworks),$(PACKAGES_FRAMEWORKS)) $(if $(call asked,test),$(PACKAGES_TEST)) $(if $(call asked,check-emulated),$(PACKAGES_EMULATOR)) \
           $(if $(call asked,format format-check lint),$(PACKAGES_LINT))
 
 deps: ## install everything that any target needs (Debian; root or sudo)

@@ -377,6 +377,22 @@ bool models_run(struct models *models, struct run *run, const struct job *job, s
     return fine;
 }
 
+bool models_enter(struct models *models, struct run *run, struct contender *c, size_t rows,
+                  struct competitor *competitor, struct fault *fault)
+{
+    *competitor = (struct competitor){.run = run_contender, .argument = c};
+    return bind(models, run, c, rows, fault) && check(models, run, c, fault);
+}
+
+json_t *models_record(struct models *models, struct run *run, struct contender *c,
+                      const struct competitor *competitor)
+{
+    struct roof none = {.count = 0};
+    json_t *record = record_of(models, run, &none, c, competitor);
+    run_compare(run, record, "x_compiler", NULL, competitor, 1);
+    return record;
+}
+
 /* ---- many threads ---------------------------------------------------------------------------- */
 
 static struct contender *fastest(struct models *models)

@@ -40,6 +40,17 @@ void models_free(struct models *models);
 /* Checks, then times all of them at the job's batch on one thread, side by side. */
 bool models_run(struct models *models, struct run *run, const struct job *job, struct fault *fault);
 
+/* For comparisons with others than our backends: makes a competitor of the contender on `rows`
+ * rows, with the run's team, when its predictions are right. False: a fault; invalid says if they
+ * are wrong. */
+bool models_enter(struct models *models, struct run *run, struct contender *contender, size_t rows,
+                  struct competitor *competitor, struct fault *fault);
+
+/* A line of kind model about the contender on the rows that it was entered with, or about whoever
+ * else computed the same as `competitor`: without a roof and without comparisons. */
+json_t *models_record(struct models *models, struct run *run, struct contender *contender,
+                      const struct competitor *competitor);
+
 /* Times the fastest with the job's seating: one batch shared by all threads, and a batch for each.
  * One thread is sampled before and after, so that the speed-up is of the same minutes. */
 bool models_scale(struct models *models, struct run *run, const struct job *job,
