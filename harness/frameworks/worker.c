@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -119,12 +120,12 @@ double worker_time(void *argument, size_t calls)
     usleep(TEAM_SPINS);
     if (worker->fault.text[0] ||
         !worker_ask(worker, line, "ns ", answer, sizeof answer, &worker->fault))
-        return 0;
+        return INFINITY; /* no sample need be longer */
     double ns = strtod(answer, NULL);
     if (!(ns > 0))
         fault_machine(&worker->fault, "%s says that %zu calls took '%s' ns", worker->framework,
                       calls, answer);
-    return ns;
+    return ns > 0 ? ns : INFINITY;
 }
 
 void worker_stop(struct worker *worker)

@@ -20,8 +20,8 @@ struct worker {
     struct fault fault; /* why it fell silent; text "": it has not */
 };
 
-/* Starts argv[0] and waits until it says hello. It may use the processors in `cpus` (NULL: all). Its
- * process is stopped while it is asked nothing. What it complains about goes to our stderr. */
+/* Starts argv[0] and waits until it says hello. It may use the processors in `cpus` (NULL: all).
+ * Its process is stopped while it is asked nothing. What it complains about goes to our stderr. */
 bool worker_start(struct worker *worker, const char *framework, char *const argv[],
                   const cpu_set_t *cpus, struct fault *fault);
 
@@ -31,7 +31,7 @@ bool worker_start(struct worker *worker, const char *framework, char *const argv
 bool worker_ask(struct worker *worker, const char *line, const char *expected, char *answer,
                 size_t size, struct fault *fault);
 
-/* For struct competitor: `argument` is the worker. After a fault it returns 0. */
+/* For struct competitor: `argument` is the worker. After a fault it returns INFINITY. */
 double worker_time(void *argument, size_t calls);
 
 /* Ends the process. */
