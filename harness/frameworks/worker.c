@@ -14,6 +14,11 @@ enum { PATIENCE = 240000 }; /* ms without a word */
 
 static void become(char *const argv[], int in, int out, const cpu_set_t *cpus)
 {
+    /* What those who serve with these frameworks set: memory is kept between operators, and threads
+     * that wait leave the processor. */
+    setenv("MALLOC_MMAP_THRESHOLD_", "1073741824", 1);
+    setenv("MALLOC_TRIM_THRESHOLD_", "2147483648", 1);
+    setenv("OMP_WAIT_POLICY", "PASSIVE", 1);
     if (cpus)
         sched_setaffinity(0, sizeof *cpus, cpus);
     dup2(in, STDIN_FILENO);
