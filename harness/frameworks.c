@@ -16,7 +16,8 @@
 /* What a framework's prediction may differ from ours. */
 #define AGREEMENT 1e-4
 
-#define SCRIPTS      "harness/frameworks"
+#define PYTORCH      "harness/frameworks/pytorch.py"
+#define ONNXRUNTIME  "harness/frameworks/onnxruntime.js"
 #define NODE_MODULES "build/frameworks/node_modules"
 enum { WORKERS_MAX = 3, PATHS = 512 };
 
@@ -100,9 +101,8 @@ static void start_pytorch(struct frameworks *f, const char *mode)
 {
     char threads[24];
     snprintf(threads, sizeof threads, "%zu", f->run.seating.threads);
-    char *argv[] = {
-        (char *)(uintptr_t)f->python, SCRIPTS "/pytorch.py", "--folder", f->folder, "--mode",
-        (char *)(uintptr_t)mode,      "--threads",           threads,    NULL};
+    char *argv[] = {(char *)(uintptr_t)f->python, PYTORCH,     "--folder", f->folder, "--mode",
+                    (char *)(uintptr_t)mode,      "--threads", threads,    NULL};
     start(f, "pytorch", "Debian's python3-torch", argv);
 }
 
@@ -110,8 +110,7 @@ static void start_onnxruntime(struct frameworks *f)
 {
     char threads[24];
     snprintf(threads, sizeof threads, "%zu", f->run.seating.threads);
-    char *argv[] = {(char *)(uintptr_t)f->node, SCRIPTS "/onnxruntime.js", f->folder, threads,
-                    NULL};
+    char *argv[] = {(char *)(uintptr_t)f->node, ONNXRUNTIME, f->folder, threads, NULL};
     start(f, "onnxruntime", "npm's onnxruntime-node, by `make bench-frameworks`,", argv);
 }
 
@@ -119,9 +118,8 @@ static void start_onnxruntime(struct frameworks *f)
 static bool export(const struct frameworks *f)
 {
     char line[PATHS + 128];
-    snprintf(line, sizeof line,
-             "%s " SCRIPTS "/pytorch.py --folder %s --mode export 2>%s/export.log", f->python,
-             f->folder, f->folder);
+    snprintf(line, sizeof line, "%s " PYTORCH " --folder %s --mode export 2>%s/export.log",
+             f->python, f->folder, f->folder);
     return system(line) == 0;
 }
 

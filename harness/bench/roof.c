@@ -152,17 +152,27 @@ static bool add_all(struct roof *roof, const struct run *run, struct fault *faul
     return fine && (!roof->need.rows || add_gather(roof, run, fault));
 }
 
+/* Whole lines in each call, and whole pieces in the round. */
+static void round_need(struct need *need)
+{
+    size_t line = LINE_FLOATS * sizeof(float), streamed = (need->streamed + line - 1) / line * line;
+    if (streamed == 0) {
+        need->round = 0;
+        return;
+    }
+    if (need->alone && streamed < PIECE)
+        streamed = PIECE; /* a shorter one would tell how long the first lines take */
+    size_t piece = streamed > PIECE_MOST ? PIECE : streamed;
+    size_t round = need->round > streamed ? need->round : streamed;
+    need->streamed = streamed;
+    need->round = (round + piece - 1) / piece * piece;
+}
+
 bool roof_make(struct roof *roof, const struct run *run, const struct need *need,
                struct competitor *competitor, struct fault *fault)
 {
     *roof = (struct roof){.need = *need};
-    size_t line = LINE_FLOATS * sizeof(float);
-    roof->need.streamed = (need->streamed + line - 1) / line * line;
-    if (need->streamed && need->alone && need->streamed < PIECE)
-        roof->need.streamed = PIECE; /* a shorter one would tell how long the first lines take */
-    size_t round = need->round > roof->need.streamed ? need->round : roof->need.streamed;
-    size_t unit = roof->need.streamed > PIECE_MOST ? PIECE : roof->need.streamed;
-    roof->need.round = unit ? (round + unit - 1) / unit * unit : 0;
+    round_need(&roof->need);
     roof->block_bytes = roof->need.round + team_members(run->team) * 2 * FMA_WIDTH * sizeof(float);
     roof->block = memory_alloc(roof->block_bytes, run->plan.pages);
     if (!roof->block)

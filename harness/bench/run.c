@@ -216,7 +216,10 @@ bool run_sample(struct run *run, const struct sampling *wanted, struct competito
  */
 static double joules_of(const struct competitor *c)
 {
-    double range, later, before = c->run && !c->time ? energy_read(POWERCAP, &range) : NAN;
+    double range = NAN, later = NAN;
+    if (!c->run || c->time)
+        return NAN;
+    double before = energy_read(POWERCAP, &range);
     if (isnan(before))
         return NAN;
     size_t calls = 0;
