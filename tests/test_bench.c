@@ -141,9 +141,11 @@ static void check_compared(const json_t *r)
         cr_assert_str_eq(record_get_text(r, "x_reference"), UNAVAILABLE,
                          "%s: the reference is timed on one thread", name);
     else
-        cr_assert(x.low > 0 && x.low <= x.median && x.median <= x.high, "%s", name);
+        cr_assert(isnan(x.median) || (x.low > 0 && x.low <= x.median && x.median <= x.high), "%s",
+                  name); /* unavailable where either was disturbed too much */
     if (strcmp(record_get_text(r, "backend"), "reference") == 0 && record_get_dim(r, BATCH) == 4)
-        cr_assert(x.low < 1.001 && x.high > 0.999, "the reference is as fast as itself");
+        cr_assert(isnan(x.low) || (x.low < 1.001 && x.high > 0.999),
+                  "the reference is as fast as itself");
 }
 
 /* How many records of the layer and batch there are, those of the reference left out. */
