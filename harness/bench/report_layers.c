@@ -119,9 +119,11 @@ static bool starts_row(const struct table *table, size_t at)
 static void print_heads(const struct table *table, size_t first, size_t last)
 {
     bool model = table->kind == KIND_MODEL;
-    printf("%-11s%6s", model ? "" : "layer", "rows");
+    if (!model)
+        printf("%-11s", "layer");
+    printf("%6s", "rows");
     for (size_t c = first; c < last; c++)
-        printf("%8.8s ", cell_text(table->column[c], "backend"));
+        printf("%9.8s", cell_text(table->column[c], "backend"));
     if (first == 0)
         printf(" | %4s %-7s %6s %6s", "roof", "bound", "x comp", "x peer");
     if (first == 0 && model)
@@ -154,7 +156,9 @@ static void print_best(const struct table *table, const json_t *best)
 static void print_row(const struct table *table, const json_t *row, size_t first, size_t last)
 {
     const json_t *fastest = best_of_row(table, row, false);
-    printf("%-11.11s%6zu", cell_text(row, "layer"), record_get_dim(row, BATCH));
+    if (table->kind != KIND_MODEL)
+        printf("%-11.11s", cell_text(row, "layer"));
+    printf("%6zu", record_get_dim(row, BATCH));
     for (size_t c = first; c < last; c++) {
         const json_t *cell = find_cell(table, row, table->column[c]);
         print_number(8, cell ? cell_us_per_row(cell) : NAN);
