@@ -64,7 +64,8 @@ static const char *complaint(void)
     return text;
 }
 
-/* What a line is about: everything but how fast and when. */
+/* What a line is about: everything but how fast and when. Which model's scaling is measured depends
+ * on which was fastest, so there the name is left out. */
 static char *subject_of(const json_t *record)
 {
     static const char *const identity[] = {"kind",      "name",       "preset",  "layer",
@@ -79,6 +80,8 @@ static char *subject_of(const json_t *record)
     }
     if (json_object_get(record, "beside_rows") || json_object_get(record, "base_rows"))
         json_object_set(subject, "job", json_object_get(record, "job"));
+    if (json_object_get(record, "speedup"))
+        json_object_del(subject, "name");
     char *text = json_dumps(subject, JSON_SORT_KEYS);
     json_decref(subject);
     return text;
@@ -111,6 +114,28 @@ static char *subjects(void)
     fclose(out);
     json_decref(records);
     return text;
+}
+
+/* The lines of both are the same; else names the first of each that are not. */
+static void expect_same_lines(const char *found, const char *expected, int kill_number)
+{
+    size_t at = 0, line = 0;
+    for (; found[at] && found[at] == expected[at]; at++)
+        line = found[at] == '\n' ? at + 1 : line;
+    cr_expect(found[at] == expected[at], "after kill %d found %.*s in place of %.*s", kill_number,
+              (int)strcspn(found + line, "\n"), found + line, (int)strcspn(expected + line, "\n"),
+              expected + line);
+}
+
+/* Whether the file has lines yet. */
+static bool begun(void)
+{
+    if (access(path, R_OK) != 0)
+        return false;
+    char *lines = subjects();
+    bool some = *lines != '\0';
+    free(lines);
+    return some;
 }
 
 static void expect_ids_in_order(void)
@@ -146,11 +171,11 @@ Test(resume, kills_lose_and_double_nothing)
         usleep((useconds_t)random_below(&random, took));
         kill(child, SIGKILL);
         finish(child);
-        if (access(path, R_OK) != 0 || strlen(subjects()) == 0)
+        if (!begun())
             continue; /* killed before its first line: there is nothing to resume */
         cr_assert_eq(run(resume), 0, "%s", complaint());
         char *found = subjects();
-        cr_expect_str_eq(found, expected, "after kill %d", kill_number);
+        expect_same_lines(found, expected, kill_number);
         free(found);
         expect_ids_in_order();
     }
@@ -166,7 +191,7 @@ Test(resume, a_finished_run_stays_as_it_is)
     snprintf(words, sizeof words, "--resume=%s", path);
     cr_assert_eq(run(words), 0, "%s", complaint());
     char *after = subjects();
-    cr_expect_str_eq(before, after);
+    expect_same_lines(after, before, 0);
     free(before);
     free(after);
 }
