@@ -309,6 +309,7 @@ static bool compete(struct frameworks *f, size_t rows, struct fault *fault)
     struct contest contest = {.count = 1};
     struct sampling sampling = f->run.plan.sampling;
     sampling.budget /= (double)(f->run.plan.batches * f->run.plan.seatings);
+    sampling.stride = WORKER_STRIDE;
     bool fine = models_enter(&f->models, &f->run, f->ours, rows, &contest.competitor[0], fault) &&
                 enter_workers(f, &contest, rows, fault) &&
                 run_sample(&f->run, &sampling, contest.competitor, contest.count, fault) &&

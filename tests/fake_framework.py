@@ -57,5 +57,5 @@ for line in sys.stdin:
         if kind == "quits":
             sys.exit(1)
         begin = time.perf_counter_ns()
-        time.sleep(1e-4 * int(rest))
+        time.sleep(1e-4 * int(rest.split()[0]))
         print("ns", time.perf_counter_ns() - begin, flush=True)

@@ -131,20 +131,25 @@ static bool is_reference(const struct kernel *kernel)
     return strcmp(kernel->backend->name, "reference") == 0;
 }
 
+/* Lets the next call of an embedding take the ids from `row` on. */
+static void go_to(struct entry *entry, size_t row)
+{
+    struct tensor *bags = &entry->call.tensor[EMBEDDING_BAGS];
+    bags->data =
+        (int32_t *)bags->data + ((ptrdiff_t)row - (ptrdiff_t)entry->turn.row) * (ptrdiff_t)bags->ld;
+    entry->turn.row = row;
+}
+
 static void run_entry(void *argument)
 {
     struct entry *entry = argument;
     struct turn *turn = &entry->turn;
     entry->kernel->run(entry->copy ? &entry->copy[entry->next] : &entry->call);
     entry->next = entry->next + 1 < entry->copies ? entry->next + 1 : 0;
-    if (!turn->rows_all)
+    if (!turn->end)
         return;
     size_t rows = entry->call.dims.extent[BATCH];
-    size_t next = turn->row + 2 * rows <= turn->rows_all ? turn->row + rows : 0;
-    struct tensor *bags = &entry->call.tensor[EMBEDDING_BAGS];
-    bags->data =
-        (int32_t *)bags->data + ((ptrdiff_t)next - (ptrdiff_t)turn->row) * (ptrdiff_t)bags->ld;
-    turn->row = next;
+    go_to(entry, turn->row + 2 * rows <= turn->end ? turn->row + rows : turn->first);
 }
 
 static bool prepare(struct entry *entry, struct fault *fault)
@@ -207,8 +212,6 @@ static bool enter(struct contest *contest, struct trial_layer *trial, struct run
         kernel_release(kernel, &entry->call);
         return false;
     }
-    if (gathers(trial))
-        entry->turn.rows_all = trial->subject->activations.rows_max;
     contest->competitor[contest->count++] =
         (struct competitor){.run = run_entry, .argument = entry};
     return true;
@@ -230,6 +233,32 @@ static bool enter_all(struct contest *contest, struct trial_layer *trial, struct
             return false;
     }
     return true;
+}
+
+/* Rows for the probe of an embedding, from the first on. Where caches rotate it has half of them to
+ * itself, since it reads more than anyone. */
+static size_t probe_rows(const struct trial_layer *trial, const struct run *run)
+{
+    size_t all = trial->subject->activations.rows_max;
+    return run->plan.cache == CACHE_ROTATE ? all / 2 : all;
+}
+
+/* Keeps embeddings out of each other's rows, which whoever comes second would find in a cache: all
+ * go round the same rows but begin as far apart as can be; where caches rotate, and there are rows
+ * enough, each has rows of its own, behind the probe's. */
+static void spread_turns(struct contest *contest, const struct trial_layer *trial,
+                         const struct run *run)
+{
+    size_t all = trial->subject->activations.rows_max, from = probe_rows(trial, run) % all;
+    size_t each = (all - from) / (contest->count ? contest->count : 1);
+    for (size_t i = 0; i < contest->count; i++) {
+        struct entry *entry = &contest->entry[i];
+        size_t rows = entry->call.dims.extent[BATCH], batches = all / (rows ? rows : 1);
+        bool own = from && each >= rows;
+        entry->turn.first = own ? from + i * each : 0;
+        entry->turn.end = own ? entry->turn.first + each : all;
+        go_to(entry, own ? entry->turn.first : i * batches / contest->count * rows);
+    }
 }
 
 /* Keeps the reference's samples for the batches that follow. */
@@ -309,9 +338,10 @@ static struct need need_of(const struct trial_layer *trial, const struct run *ru
     struct call call = call_of(trial, rows);
     for (size_t i = 0; i < contest->count; i++)
         need.isa[kernel_isa(contest->entry[i].kernel)] = true;
-    if (gathers(trial))
+    if (gathers(trial)) {
         need.rows = rows;
-    else
+        need.rows_all = probe_rows(trial, run);
+    } else
         need.streamed = (size_t)work_of(trial->layer->op, &call, trial->copies > 1).streamed;
     need.round = trial->copies * need.streamed;
     return need;
@@ -387,6 +417,8 @@ bool trial_layer_run(struct trial_layer *trial, struct run *run, const struct jo
     if (!fine)
         return false;
     fine = enter_all(&contest, trial, run, job->batch, fault);
+    if (gathers(trial))
+        spread_turns(&contest, trial, run);
     struct competitor *above = &contest.competitor[contest.count];
     struct need need = need_of(trial, run, &contest, job->batch);
     fine =

@@ -6,10 +6,10 @@
 #include "harness/bench/roof.h"
 #include "harness/verify/oracle.h"
 
-/* An embedding takes the ids of other rows in each call, as a server does: the next `rows` of
- * `rows_all`, then those from the first on again. All other layers find their inputs in place. */
+/* An embedding takes the ids of other rows in each call, as a server does: the next ones before
+ * `end`, then those from `first` on again. All other layers find their inputs in place. */
 struct turn {
-    size_t row, rows_all; /* rows_all == 0: always the first rows */
+    size_t row, first, end; /* end == 0: always the first rows */
 };
 
 /* One kernel's call of the layer. */

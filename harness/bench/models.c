@@ -196,7 +196,8 @@ static struct need need_of(const struct models *models, const struct run *run, s
                         .batch = rows,
                         .alone = run->plan.cache == CACHE_COLD,
                         .streamed = weight_bytes(models->subject),
-                        .rows = (rows + run->seating.threads - 1) / run->seating.threads};
+                        .rows = (rows + run->seating.threads - 1) / run->seating.threads,
+                        .rows_all = models->subject->activations.rows_max};
     need.round = run->plan.cache == CACHE_ROTATE ? run->plan.rotation : need.streamed;
     return need;
 }

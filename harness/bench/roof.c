@@ -114,10 +114,10 @@ static bool add_gather(struct roof *roof, const struct run *run, struct fault *f
     const struct need *need = &roof->need;
     const struct ektm_config *config = &need->subject->preset->config;
     size_t count, members = team_members(run->team);
-    roof->ids = subject_table_rows(need->subject, need->subject->activations.rows_max, &count);
+    roof->ids = subject_table_rows(need->subject, need->rows_all, &count);
     if (!roof->ids)
         return fault_memory(fault, "the probes");
-    size_t batch = need->rows * count / need->subject->activations.rows_max;
+    size_t batch = need->rows * count / need->rows_all;
     size_t piece = batch > IDS_PIECE ? batch : IDS_PIECE;
     piece = piece > count ? count : piece < 1 ? 1 : piece;
     struct probe *probe = add(roof, run, widest(&gather_op), count / piece, fault);

@@ -13,6 +13,7 @@ struct need {
     size_t streamed, round; /* bytes that a call reads, and of how many calls go round (at least
                                as many, which is where they lie); 0: none worth probing          */
     size_t rows;            /* rows of a batch whose table rows are gathered in one call; 0: none */
+    size_t rows_all;        /* the first rows of the inputs, which those calls go round          */
     const struct subject *subject; /* of the table and its ids                                   */
     const char *preset, *layer;    /* for the records; layer NULL: the whole model               */
     size_t batch;                  /* rows that the kernels compute in a call                     */

@@ -121,7 +121,7 @@ double worker_time(void *argument, size_t calls)
 {
     struct worker *worker = argument;
     char line[64], answer[64];
-    snprintf(line, sizeof line, "time %zu", calls);
+    snprintf(line, sizeof line, "time %zu %d", calls, WORKER_STRIDE);
     usleep(TEAM_SPINS);
     if (worker->fault.text[0] ||
         !worker_ask(worker, line, "ns ", answer, sizeof answer, &worker->fault))

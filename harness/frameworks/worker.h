@@ -31,6 +31,10 @@ bool worker_start(struct worker *worker, const char *framework, char *const argv
 bool worker_ask(struct worker *worker, const char *line, const char *expected, char *answer,
                 size_t size, struct fault *fault);
 
+/* ns that a worker computes untimed before it times itself: it was stopped while others computed,
+ * and a server is not. */
+enum { WORKER_STRIDE = 10000000 };
+
 /* For struct competitor: `argument` is the worker. After a fault it returns INFINITY. */
 double worker_time(void *argument, size_t calls);
 

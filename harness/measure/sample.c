@@ -43,7 +43,7 @@ static void calibrate(const struct sampling *sampling, struct competitor *c)
     }
     double call = span / (double)calls;
     c->calls = call < wanted ? (size_t)ceil(wanted / call) : 1;
-    c->span = call * (double)(c->calls + 1);
+    c->span = call * (double)c->calls + fmax(call, sampling->stride);
 }
 
 /* ns that the calling thread has had on processors. */
@@ -62,6 +62,13 @@ static double forced_switches(void)
     return (double)usage.ru_nivcsw;
 }
 
+static void find_stride(const struct sampling *sampling, const struct competitor *c)
+{
+    double spent = time_calls(c, 1);
+    while (!c->time && spent < sampling->stride)
+        spent += time_calls(c, 1);
+}
+
 enum { CHAIN = 12800 }; /* additions: some microseconds */
 
 static void take(const struct sampling *sampling, struct competitor *c, size_t round)
@@ -70,7 +77,7 @@ static void take(const struct sampling *sampling, struct competitor *c, size_t r
     if (sampling->evict)
         sampling->evict(sampling->evict_argument);
     else
-        time_calls(c, 1);
+        find_stride(sampling, c);
     double switches = forced_switches();
     if (sampling->counters)
         counters_read(sampling->counters, counted[0]);

@@ -35,6 +35,8 @@ struct sampling {
     double budget;      /* ns for all competitors together                             */
     double sample;      /* ns that one sample takes at least; never under clock_shortest */
     double warm_up;     /* ns of untimed calls of each before its first sample         */
+    double stride;      /* ns of untimed calls before each sample, one at least: what else ran may
+                           have left more than one call can bring back                   */
     size_t least, most; /* samples of each                                             */
     const struct counters *counters;   /* NULL: none is read                             */
     const volatile sig_atomic_t *stop; /* nonzero: take no more samples; may be NULL     */
@@ -43,8 +45,9 @@ struct sampling {
     void *evict_argument;
 };
 
-/* Takes samples of all competitors in turns, each round starting with another one. One untimed call
- * before each sample brings back what the others drove out of the caches. A competitor whose
+/* Takes samples of all competitors in turns, each round starting with another one. Untimed
+ * calls before each sample bring back what the others drove out of the caches; one that tells its
+ * time itself sees to that itself. A competitor whose
  * samples take long sits rounds out, evenly, so that each gets its share of the budget but never
  * fewer than `least` samples. Competitors that have samples get more of them. False: no memory. */
 bool sample_interleaved(const struct sampling *sampling, struct competitor *competitors,
