@@ -64,9 +64,21 @@ static const char *complaint(void)
     return text;
 }
 
+/* Whether the line's job measured how a model scales. */
+static bool of_scaling(const json_t *records, const json_t *record)
+{
+    double job = record_get_number(record, "job");
+    for (size_t i = 0; i < json_array_size(records); i++) {
+        const json_t *r = json_array_get(records, i);
+        if (json_object_get(r, "speedup") && record_get_number(r, "job") == job)
+            return true;
+    }
+    return false;
+}
+
 /* What a line is about: everything but how fast and when. Which model's scaling is measured depends
- * on which was fastest, so there the name is left out. */
-static char *subject_of(const json_t *record)
+ * on which was fastest, so there its name and its instruction set's peak are left out. */
+static char *subject_of(const json_t *records, const json_t *record)
 {
     static const char *const identity[] = {"kind",      "name",       "preset",  "layer",
                                            "dims",      "level",      "threads", "placement",
@@ -80,8 +92,12 @@ static char *subject_of(const json_t *record)
     }
     if (json_object_get(record, "beside_rows") || json_object_get(record, "base_rows"))
         json_object_set(subject, "job", json_object_get(record, "job"));
-    if (json_object_get(record, "speedup"))
+    if (of_scaling(records, record)) {
+        const char *ceiling = record_get_text(record, "ceiling");
         json_object_del(subject, "name");
+        if (strncmp(ceiling, "fma", 3) == 0)
+            json_object_del(subject, "ceiling");
+    }
     char *text = json_dumps(subject, JSON_SORT_KEYS);
     json_decref(subject);
     return text;
@@ -102,7 +118,7 @@ static char *subjects(void)
     char **of = calloc(count, sizeof *of), *text = NULL;
     FILE *out = open_memstream(&text, &length);
     for (size_t i = 0; i < count; i++)
-        of[i] = subject_of(json_array_get(records, i));
+        of[i] = subject_of(records, json_array_get(records, i));
     qsort(of, count, sizeof *of, compare_texts);
     for (size_t i = 0; i < count; i++) {
         cr_expect(i == 0 || strcmp(of[i], of[i - 1]) != 0, "doubled: %s", of[i]);
