@@ -31,6 +31,12 @@ static const struct argp_option all[OPTIONS] = {
     [OPTION_PAGES] = {"pages", KEY + OPTION_PAGES, "KIND", 0,
                       "Pages under tables and weights: 4k, thp or huge", 0},
     [OPTION_SEED] = {"seed", KEY + OPTION_SEED, "N", 0, "Seed of every random number (1)", 0},
+    [OPTION_TILE] = {"tile", KEY + OPTION_TILE, "ROWS", 0,
+                     "Rows that go through all layers before the next ones do; 0: layer by layer",
+                     0},
+    [OPTION_TUNING] = {"tuning", KEY + OPTION_TUNING, "FILE", 0,
+                       "What `ektm tune` found (results/<machine>/tuning.json); none: go without",
+                       0},
     [OPTION_MODEL] = {"model", KEY + OPTION_MODEL, "FILE", 0, "Weights, a .safetensors file", 0},
     [OPTION_INPUT] = {"input", KEY + OPTION_INPUT, "FILE", 0, "Rows, a CSV file", 0},
     [OPTION_OUT] = {"out", KEY + OPTION_OUT, "PATH", 0, "Where to write", 0},
@@ -196,6 +202,14 @@ static bool set(struct arguments *o, enum command_option option, char *arg, stru
         return parse_sizes(&o->threads, arg, THREADS_MAX, name, fault);
     case OPTION_SEED:
         return parse_number(&o->seed, arg, 0, UINT64_MAX, name, fault);
+    case OPTION_TILE: {
+        uint64_t rows = 0;
+        bool fine = parse_number(&rows, arg, 0, BATCH_MAX, name, fault);
+        o->tile = rows;
+        return fine;
+    }
+    case OPTION_TUNING:
+        return parse_text(&o->tuning, arg, name, fault);
     case OPTION_IDS:
         return parse_text(&o->ids, arg, name, fault);
     case OPTION_CACHE:
@@ -285,7 +299,7 @@ void arguments_parse(struct arguments *arguments, uint64_t accepted, const char 
                         .parser = parser,
                         .args_doc = input.files ? "A.jsonl B.jsonl" : NULL,
                         .doc = about};
-    *arguments = (struct arguments){.seed = 1, .threshold = 0.05};
+    *arguments = (struct arguments){.seed = 1, .threshold = 0.05, .tile = TILE_UNSET};
     argp_parse(&argp, argc, argv, 0, NULL, &input);
 }
 

@@ -20,6 +20,8 @@ enum command_option {
     OPTION_CACHE,
     OPTION_PAGES,
     OPTION_SEED,
+    OPTION_TILE,
+    OPTION_TUNING,
     OPTION_MODEL,
     OPTION_INPUT,
     OPTION_OUT,
@@ -41,6 +43,8 @@ enum command_option {
 #define TAKES_FILES(count) ((uint64_t)(count) << 60)
 _Static_assert(2 * OPTIONS <= 60, "TAKES_ONE takes two bits for each option");
 
+#define TILE_UNSET SIZE_MAX
+
 enum { FILES_MAX = 2, OPTION_LIST_MAX = 64, BATCH_MAX = 1 << 20, THREADS_MAX = 4096 };
 
 struct names {
@@ -60,6 +64,8 @@ struct arguments {
     const char *ids, *cache, *pages, *model, *input, *out, *topology; /* NULL: not given */
     uint64_t seed;                                                    /* 1 unless given  */
     bool quick, full;
+    size_t tile; /* rows; 0: layer by layer; TILE_UNSET: not given */
+    const char *tuning; /* NULL: not given */
     double threshold;   /* as a fraction; 0.05 unless given */
     const char *resume; /* NULL: not given                  */
     const char *file[FILES_MAX];

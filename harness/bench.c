@@ -3,6 +3,7 @@
 #include "harness/bench/layers.h"
 #include "harness/bench/models.h"
 #include "harness/bench/report.h"
+#include "harness/bench/scaling.h"
 #include "harness/command.h"
 
 #include <signal.h>
@@ -107,8 +108,9 @@ static void name_job(const struct bench *bench, const struct job *job, char *nam
         snprintf(name, size, "%s: model, %zu rows", preset, job->batch);
         break;
     case JOB_SCALING:
-        snprintf(name, size, "%s: model, threads: %zu %s", preset, job->seating.threads,
-                 placement_name(job->seating.placement));
+        snprintf(name, size, "%s: model, threads: %zu %s, rows: %zu", preset, job->seating.threads,
+                 placement_name(job->seating.placement),
+                 job->batch ? job->batch : job->seating.threads * bench->run.plan.rows_each);
         break;
     }
 }
@@ -239,6 +241,7 @@ static void parse(struct arguments *arguments, int argc, char **argv)
                         TAKES(OPTION_KERNEL) | TAKES(OPTION_PRESET) | TAKES(OPTION_BATCH) |
                         TAKES(OPTION_THREADS) | TAKES(OPTION_PLACEMENT) | TAKES(OPTION_IDS) |
                         TAKES(OPTION_CACHE) | TAKES(OPTION_PAGES) | TAKES(OPTION_SEED) |
+                        TAKES(OPTION_TILE) | TAKES(OPTION_TUNING) |
                         TAKES(OPTION_OUT) | TAKES(OPTION_RESUME) | TAKES(OPTION_QUICK) |
                         TAKES(OPTION_FULL),
                     about, argc, argv);

@@ -348,20 +348,6 @@ static bool compete_seated(struct frameworks *f, struct seating seating, struct 
     return fine;
 }
 
-/* Of the widest instruction set that is written by hand here. */
-static struct contender *fastest_of_ours(struct models *models)
-{
-    struct contender *best = NULL;
-    for (size_t i = 0; i < models->count; i++) {
-        struct contender *c = &models->contender[i];
-        bool plain =
-            strcmp(c->backend->name, "compiler") == 0 || strcmp(c->backend->name, "reference") == 0;
-        if (!plain && !c->backend->peer && (!best || c->isa > best->isa))
-            best = c;
-    }
-    return best;
-}
-
 static bool compete_preset(struct frameworks *f, const struct ektm_preset *preset,
                            struct fault *fault)
 {
@@ -369,7 +355,7 @@ static bool compete_preset(struct frameworks *f, const struct ektm_preset *prese
         return false;
     bool fine = write_inputs(f, fault) && models_make(&f->models, &f->run, &f->subject, fault);
     if (fine) {
-        f->ours = fastest_of_ours(&f->models);
+        f->ours = models_ours(&f->models);
         f->has_onnx = export(f);
         if (!f->has_onnx)
             printf("skipped onnxruntime: PyTorch wrote no ONNX file for it; Debian's python3-torch "

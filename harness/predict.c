@@ -4,8 +4,9 @@
 #include "harness/command.h"
 #include "harness/fault.h"
 #include "harness/machine/team.h"
-#include "harness/model/compose.h"
+#include "harness/model/forward.h"
 #include "harness/model/rows.h"
+#include "harness/model/tuning.h"
 
 #include <errno.h>
 #include <math.h>
@@ -22,6 +23,8 @@ struct prediction {
     struct topology topology;
     struct model model;
     struct composed composed;
+    struct schedule schedule;
+    struct forward forward;
     struct activations activations;
     struct rows rows;
     struct team *team;
@@ -64,6 +67,11 @@ static bool compose_model(struct prediction *p, struct fault *fault)
     if (given->count && !backend_best_isa(backend, &isa, reason, sizeof reason))
         return fault_machine(fault, "--backend: %s cannot run here: %s", backend->name, reason);
     if (!compose(&p->composed, &p->model, backend, isa, fault))
+        return false;
+    bool tuned;
+    p->schedule = schedule_of(&p->model, &p->topology);
+    if (!tuning_find(p->arguments->tuning, &p->topology, &p->model.ektm.config, backend->name,
+                     &p->schedule, &tuned, fault))
         return false;
     fprintf(stderr, "backend %s (%s), threads %zu, batches of %zu\n", backend->name, isa_name(isa),
             team_members(p->team), p->batch);
@@ -166,9 +174,10 @@ static bool write_predictions(const struct prediction *p, size_t count, struct f
 static bool predict(struct prediction *p, size_t count, struct fault *fault)
 {
     size_t members = team_members(p->team);
-    if (!composed_bind(&p->composed, &p->activations, count, members, fault))
+    if (!forward_bind(&p->forward, &p->composed, &p->activations, &p->schedule, count, members,
+                      p->team, fault))
         return false;
-    team_run(p->team, composed_forward, &p->composed);
+    team_run(p->team, forward_run, &p->forward);
     return write_predictions(p, count, fault);
 }
 
@@ -212,6 +221,7 @@ static bool close_output(struct prediction *p, struct fault *fault)
 
 static void release(struct prediction *p)
 {
+    forward_free(&p->forward);
     if (p->composed.model)
         composed_free(&p->composed);
     activations_free(&p->activations);
@@ -258,7 +268,8 @@ int predict_command(int argc, char **argv)
     struct fault fault;
     arguments_parse(&arguments,
                     TAKES(OPTION_MODEL) | TAKES(OPTION_INPUT) | TAKES_ONE(OPTION_BACKEND) |
-                        TAKES_ONE(OPTION_THREADS) | TAKES_ONE(OPTION_BATCH) | TAKES(OPTION_OUT),
+                        TAKES_ONE(OPTION_THREADS) | TAKES_ONE(OPTION_BATCH) |
+                        TAKES(OPTION_TUNING) | TAKES(OPTION_OUT),
                     "Reads rows and writes a line of predictions for each, in their order. By "
                     "default with the best hand-tuned backend that runs here, on every core, to "
                     "standard output. The predictions do not depend on --threads or --batch; with "

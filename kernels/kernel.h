@@ -34,6 +34,13 @@ struct kernel {
      * batch may change last bits of the result, within the bound. Every other kernel keeps them. */
     bool cut_changes_bits;
 
+    /* It can compute some outputs of a row alone (call.outputs), beginning at a multiple of so many
+     * and ending at one or at the last. 0: it cannot. */
+    size_t panel;
+
+    /* It asks memory for what `call.ahead` holds while it computes. */
+    bool asks_ahead;
+
     /* Computes the call. Outputs are overwritten, never read; results of a row do not depend on the
      * other rows or on how many there are. Allocates nothing and calls nothing that may fail.
      * Operands are aligned to their element only; sizes may be any, BATCH included. */

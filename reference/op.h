@@ -34,6 +34,12 @@ struct options {
     enum pooling pooling;       /* embedding */
     enum similarity similarity; /* router */
     float tau;                  /* router: softmax temperature, 1e-3 .. 1e6 */
+    size_t lines_ahead; /* embedding: cache lines asked for in advance; 0: the kernel's choice */
+};
+
+/* Which outputs of each row are computed; the others stay as they are. */
+struct outputs {
+    size_t first, count; /* count 0: all of them */
 };
 
 /* One use of an op: sizes, options and memory. `tensor` is indexed by the op's own operand names
@@ -43,6 +49,8 @@ struct call {
     struct options options;
     struct tensor tensor[OPERANDS_MAX];
     const void *prepared;
+    struct outputs outputs; /* some, for kernels that can compute some alone; the reference cannot */
+    struct ahead *ahead;    /* what a kernel may ask memory for meanwhile (kernels/ahead.h), or NULL */
 };
 
 struct op {

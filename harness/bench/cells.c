@@ -1,5 +1,7 @@
 #include "harness/bench/cells.h"
 
+#include "harness/bench/contender.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +21,21 @@ bool cell_noisy(const json_t *record) { return strcmp(cell_text(record, "verdict
 bool cell_invalid(const json_t *record)
 {
     return strcmp(cell_text(record, "verdict"), "invalid") == 0;
+}
+
+const char *cell_verdict(const char *versus)
+{
+    return strcmp(versus, "faster") == 0   ? "faster"
+           : strcmp(versus, "slower") == 0 ? "SLOWER"
+           : *versus == 'n'                ? "alike"
+                                           : "";
+}
+
+bool cell_by_layers(const json_t *record)
+{
+    const char *name = cell_text(record, "name");
+    size_t length = strlen(name), end = strlen(BY_LAYERS_SUFFIX);
+    return length > end && strcmp(name + length - end, BY_LAYERS_SUFFIX) == 0;
 }
 
 double cell_ns(const json_t *record) { return record_get_interval(record, "ns").median; }

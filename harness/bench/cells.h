@@ -13,6 +13,12 @@ bool cell_same(const json_t *a, const json_t *b, const char *column);
 bool cell_noisy(const json_t *record);
 bool cell_invalid(const json_t *record);
 
+/* A verdict of a comparison in one word; "" where there is none. */
+const char *cell_verdict(const char *versus);
+
+/* Whether it goes layer by layer, beside the same kernels that go depth first. */
+bool cell_by_layers(const json_t *record);
+
 double cell_ns(const json_t *record);
 double cell_us_per_row(const json_t *record);
 

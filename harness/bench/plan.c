@@ -245,13 +245,28 @@ static bool add_layers(struct plan *plan, const struct arguments *a, size_t pres
     return fine;
 }
 
+/* Batches shared by the seated threads, and one for each of them. One thread is there to compare
+ * with: its largest batch is enough. */
+static bool add_scaling(struct plan *plan, size_t preset, struct seating seating)
+{
+    size_t most = plan_batch_most(plan);
+    bool alone = seating.threads == 1, fine = true;
+    for (size_t b = 0; b < plan->batches && fine; b++)
+        if (!alone || plan->batch[b] == most)
+            fine = add_job(plan,
+                           (struct job){JOB_SCALING, preset, 0, plan->batch[b], seating, 1.5});
+    if (alone && most == plan->rows_each)
+        return fine;
+    return fine && add_job(plan, (struct job){JOB_SCALING, preset, 0, 0, seating, 1.5});
+}
+
 static bool add_models(struct plan *plan, size_t preset)
 {
     bool fine = add_job(plan, (struct job){JOB_COMPOSE, preset, 0, 0, {1, 0}, 0.5});
     for (size_t b = 0; b < plan->batches && fine; b++)
         fine = add_job(plan, (struct job){JOB_MODELS, preset, 0, plan->batch[b], {1, 0}, 4});
     for (size_t s = 0; s < plan->seatings && fine; s++)
-        fine = add_job(plan, (struct job){JOB_SCALING, preset, 0, 0, plan->seating[s], 4});
+        fine = add_scaling(plan, preset, plan->seating[s]);
     return fine;
 }
 

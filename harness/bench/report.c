@@ -13,6 +13,39 @@ void report_machine(const struct run *run)
     fflush(stdout);
 }
 
+/* ---- order ----------------------------------------------------------------------------------- */
+
+/* Depth first against layer by layer, on one thread. */
+static void report_order(const struct run *run, const char *preset)
+{
+    bool begun = false;
+    size_t i;
+    json_t *r;
+    json_array_foreach(run->journal.records, i, r)
+    {
+        struct estimate x = record_get_interval(r, "x_layers");
+        if (record_kind(r) != KIND_MODEL || strcmp(cell_text(r, "preset"), preset) != 0 ||
+            cell_invalid(r) || !isfinite(x.median) ||
+            strcmp(cell_text(r, "order"), "depth first") != 0)
+            continue;
+        if (!begun)
+            printf("\nThe whole model, %s, depth first against layer by layer, on one thread\n"
+                   "%-16s %6s %5s %12s %12s %9s         %s\n",
+                   preset, "backend", "rows", "tile", "layers us", "depth us", "x layers",
+                   "KiB a row kept in L2");
+        begun = true;
+        double us = cell_us_per_row(r), saved = record_get_number(r, "bytes_saved");
+        size_t rows = record_get_dim(r, BATCH);
+        printf("%-16.16s %6zu %5.0f ", cell_text(r, "backend"), rows, record_get_number(r, "tile"));
+        print_number(12, us * x.median);
+        printf(" ");
+        print_number(12, us);
+        printf(" %9.3f %-7s ", x.median, cell_verdict(cell_text(r, "versus_layers")));
+        print_short(8, saved / (double)rows / 1024);
+        printf("%s\n", cell_noisy(r) ? "  ~" : "");
+    }
+}
+
 /* ---- threads --------------------------------------------------------------------------------- */
 
 static bool is_scaling(const json_t *r, const char *preset)
@@ -21,28 +54,86 @@ static bool is_scaling(const json_t *r, const char *preset)
            strcmp(cell_text(r, "preset"), preset) == 0;
 }
 
+/* Whether the batch is one for all threads to share; else each has one. */
+static bool is_shared(const struct run *run, const json_t *r)
+{
+    size_t rows = record_get_dim(r, BATCH);
+    bool alone = record_get_number(r, "threads") == 1;
+    return record_get_number(r, "base_rows") == (double)rows &&
+           !(alone && rows == run->plan.rows_each && rows != plan_batch_most(&run->plan));
+}
+
 /* One batch for all threads to share, or a batch for each; `heading` once, where there are rows. */
 static void print_scaling(const struct run *run, const char *preset, bool shared,
                           const char *heading)
 {
-    size_t i, most = plan_batch_most(&run->plan);
+    size_t i;
     json_t *r;
     json_array_foreach(run->journal.records, i, r)
     {
-        size_t rows = record_get_dim(r, BATCH);
         double threads = record_get_number(r, "threads");
-        bool is_shared = rows == most && record_get_number(r, "base_rows") == (double)most;
-        if (!is_scaling(r, preset) || is_shared != shared)
+        if (!is_scaling(r, preset) || is_shared(run, r) != shared)
             continue;
         double speedup = record_get_interval(r, "speedup").median;
         printf("%s", heading);
         heading = "";
-        printf("%8.0f %9s %7zu ", threads, cell_text(r, "placement"), rows);
+        printf("%8.0f %9s %7zu ", threads, cell_text(r, "placement"), record_get_dim(r, BATCH));
         print_number(10, cell_ns(r) * 1e-3);
         printf(" %11.0f ", record_get_number(r, "rows_per_s"));
         print_short(8, speedup);
-        printf("%10.0f%%%s\n", 100 * speedup / threads, cell_noisy(r) ? "  ~" : "");
+        printf("%10.0f%%  %s%s\n", 100 * speedup / threads, cell_text(r, "shared_by"),
+               cell_noisy(r) ? "  ~" : "");
     }
+}
+
+/* Rows a second of one batch of `rows` rows on fewer threads than that: the most that was seen. */
+static double best_with_fewer(const struct run *run, const char *preset, const json_t *of)
+{
+    double best = 0, threads = record_get_number(of, "threads");
+    size_t i;
+    json_t *r;
+    json_array_foreach(run->journal.records, i, r)
+    {
+        if (!is_scaling(r, preset) || !is_shared(run, r) || cell_invalid(r) ||
+            record_get_dim(r, BATCH) != record_get_dim(of, BATCH) ||
+            record_get_number(r, "threads") >= threads)
+            continue;
+        best = fmax(best, record_get_number(r, "rows_per_s"));
+    }
+    /* The one thread that was sampled beside it. */
+    double alone = record_get_number(of, "rows_per_s") / record_get_interval(of, "speedup").low;
+    return fmax(best, alone);
+}
+
+/* From which batch on each number of threads is faster than fewer. */
+static void print_smallest_batches(const struct run *run, const char *preset)
+{
+    const char *before = "";
+    for (size_t s = 0; s < run->plan.seatings; s++) {
+        struct seating seating = run->plan.seating[s];
+        size_t smallest = 0, largest = 0, i;
+        json_t *r;
+        json_array_foreach(run->journal.records, i, r)
+        {
+            size_t rows = record_get_dim(r, BATCH);
+            if (!is_scaling(r, preset) || !is_shared(run, r) || cell_invalid(r) ||
+                record_get_number(r, "threads") != (double)seating.threads ||
+                strcmp(cell_text(r, "placement"), placement_name(seating.placement)) != 0)
+                continue;
+            bool pays = record_get_number(r, "rows_per_s") > 1.01 * best_with_fewer(run, preset, r);
+            smallest = !pays ? 0 : smallest ? smallest : rows;
+            largest = rows;
+        }
+        if (seating.threads == 1 || !largest)
+            continue;
+        printf("%s%zu threads", *before ? before : " smallest batch that pays: ", seating.threads);
+        if (smallest)
+            printf(" (%s) %zu rows", placement_name(seating.placement), smallest);
+        else
+            printf(" (%s) none up to %zu rows", placement_name(seating.placement), largest);
+        before = ", ";
+    }
+    printf("%s", *before ? "\n" : "");
 }
 
 static void report_scaling(const struct run *run, const char *preset)
@@ -61,16 +152,18 @@ static void report_scaling(const struct run *run, const char *preset)
     print_who(first);
     if (run->plan.placements_coincide)
         printf("; compact and spread seat them alike here");
-    printf("\n threads placement    rows   us/batch      rows/s speed-up efficiency\n");
+    printf("\n threads placement    rows   us/batch      rows/s speed-up efficiency  shared by\n");
     char each[64];
     snprintf(each, sizeof each, " a batch of %zu rows for each thread\n", run->plan.rows_each);
     print_scaling(run, preset, true, " one batch, shared by all threads\n");
+    print_smallest_batches(run, preset);
     print_scaling(run, preset, false, each);
 }
 
 void report_preset(const struct run *run, const struct ektm_preset *preset)
 {
     report_layers(run, preset);
+    report_order(run, preset->name);
     report_scaling(run, preset->name);
     fflush(stdout);
 }
@@ -140,7 +233,7 @@ static const json_t *most_rows(const struct run *run, const char *preset, bool o
     json_array_foreach(run->journal.records, i, r)
     {
         if (record_kind(r) != KIND_MODEL || strcmp(cell_text(r, "preset"), preset) != 0 ||
-            cell_invalid(r) || (one_thread && record_get_number(r, "threads") > 1))
+            cell_invalid(r) || cell_by_layers(r) || (one_thread && record_get_number(r, "threads") > 1))
             continue;
         if (!best || record_get_number(r, "rows_per_s") > record_get_number(best, "rows_per_s"))
             best = r;

@@ -35,7 +35,7 @@ static enum who who_of(const json_t *r)
 static bool belongs(const struct table *table, const json_t *r)
 {
     return record_kind(r) == table->kind && strcmp(cell_text(r, "preset"), table->preset) == 0 &&
-           !json_object_get(r, "speedup") && !cell_invalid(r);
+           !json_object_get(r, "speedup") && !cell_invalid(r) && !cell_by_layers(r);
 }
 
 static bool same_column(const json_t *a, const json_t *b)
@@ -145,10 +145,7 @@ static void print_best(const struct table *table, const json_t *best)
     print_short(6, record_get_interval(best, "x_compiler").median);
     printf(" ");
     print_short(6, record_get_interval(best, "x_peer").median);
-    printf(table->kind == KIND_MODEL ? " %-6s" : " %s", strcmp(verdict, "faster") == 0   ? "faster"
-                                                        : strcmp(verdict, "slower") == 0 ? "SLOWER"
-                                                        : *verdict == 'n'                ? "alike"
-                                                                                         : "");
+    printf(table->kind == KIND_MODEL ? " %-6s" : " %s", cell_verdict(verdict));
     if (table->kind == KIND_MODEL)
         print_short(6, record_get_interval(best, "x_reference").median);
 }

@@ -3,7 +3,7 @@
 #define EKTM_HARNESS_BENCH_SUBJECT_H
 
 #include "harness/bench/run.h"
-#include "harness/model/model.h"
+#include "harness/model/activations.h"
 
 struct subject {
     const struct ektm_preset *preset;

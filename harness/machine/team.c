@@ -31,6 +31,7 @@ enum {
 
 struct member {
     _Alignas(LINE) _Atomic uint32_t done; /* the last epoch that it and all below it finished */
+    _Atomic uint32_t met; /* meetings that it and all below it have come to    */
     struct team *team;
     pthread_t thread; /* of all but the caller */
     size_t index;
@@ -42,6 +43,7 @@ struct team {
     _Alignas(LINE) _Atomic uint32_t epoch; /* of the work below; wraps around */
     team_work *work;                       /* NULL: the end                   */
     void *argument;
+    _Alignas(LINE) _Atomic uint32_t meetings; /* that all have come to; wraps around */
     _Alignas(LINE) _Atomic uint32_t sleepers;
     _Alignas(LINE) const struct topology *topology;
     size_t members;
@@ -144,6 +146,21 @@ void team_run(struct team *team, team_work *work, void *argument)
     uint32_t epoch = hand_out(team, work, argument);
     work(argument, 0, team->members);
     await_below(team, 0, epoch);
+}
+
+void team_meet(struct team *team, size_t member)
+{
+    uint32_t turn = atomic_load_explicit(&team->member[member].met, memory_order_relaxed) + 1;
+    for (size_t i = member * FANIN + 1; i <= member * FANIN + FANIN && i < team->members; i++)
+        for (unsigned looks = 0;
+             atomic_load_explicit(&team->member[i].met, memory_order_acquire) != turn; looks++)
+            wait_between(team, looks);
+    atomic_store_explicit(&team->member[member].met, turn, memory_order_release);
+    if (member == 0)
+        atomic_store_explicit(&team->meetings, turn, memory_order_release);
+    for (unsigned looks = 0;
+         atomic_load_explicit(&team->meetings, memory_order_acquire) != turn; looks++)
+        wait_between(team, looks);
 }
 
 /* ---- start and end --------------------------------------------------------------------------- */

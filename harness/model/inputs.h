@@ -2,7 +2,7 @@
 #ifndef EKTM_HARNESS_MODEL_INPUTS_H
 #define EKTM_HARNESS_MODEL_INPUTS_H
 
-#include "harness/model/compose.h"
+#include "harness/model/activations.h"
 #include "harness/random.h"
 
 enum id_law_kind {

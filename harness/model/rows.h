@@ -8,7 +8,7 @@
 #ifndef EKTM_HARNESS_MODEL_ROWS_H
 #define EKTM_HARNESS_MODEL_ROWS_H
 
-#include "harness/model/compose.h"
+#include "harness/model/activations.h"
 
 #include <stdio.h>
 

@@ -53,8 +53,8 @@ const struct column record_columns[] = {
 
     /* the machine and the run */
     {"name", TYPE_TEXT, "", ALL, 0,
-     "machine: its folder; ceiling, kernel: the kernel; model: `model_<dtype>_<backend>_<isa>`; "
-     "skip: what was skipped"},
+     "machine: its folder; ceiling, kernel: the kernel; model: `model_<dtype>_<backend>_<isa>`, "
+     "with `_layers` where it goes layer by layer to be compared with; skip: what was skipped"},
     {"time", TYPE_TEXT, "", MACHINE, 0, "start of the run, ISO 8601, UTC"},
     {"commit", TYPE_TEXT, "", MACHINE, 0, "of the sources, `-dirty` where they were changed"},
     {"cpu", TYPE_TEXT, "", MACHINE, 0, "the processor's name as the system gives it"},
@@ -149,6 +149,19 @@ const struct column record_columns[] = {
      "`no difference shown` or unavailable"},
     {"versus_compiler", TYPE_TEXT, "", 0, COMPARED, "the same of `x_compiler`"},
     {"versus_peer", TYPE_TEXT, "", 0, COMPARED, "the same of `x_peer`"},
+    {"schedule", TYPE_TEXT, "", 0, MODEL,
+     "how the pass is walked was `built-in`, `tuned` by `ektm tune`, or `given` by `--tile`"},
+    {"order", TYPE_TEXT, "", 0, MODEL,
+     "`depth first`: `tile` rows of a thread go through all layers, then its next ones; `layer by "
+     "layer`"},
+    {"tile", TYPE_COUNT, "row", 0, MODEL, "that go together"},
+    {"shared_by", TYPE_TEXT, "", 0, MODEL,
+     "what threads share a batch by: `rows`, or output `columns` and tasks"},
+    {"bytes_saved", TYPE_NUMBER, "byte", 0, MODEL,
+     "of activations that this order does not write to and read from beyond the L2 in one call"},
+    {"x_layers", TYPE_INTERVAL, "", 0, MODEL,
+     "the time of the same kernels layer by layer over this one, sampled side by side"},
+    {"versus_layers", TYPE_TEXT, "", 0, MODEL, "what that shows"},
     {"speedup", TYPE_INTERVAL, "", 0, MODEL,
      "rows a second over those of one thread with `base_rows` rows"},
     {"base_rows", TYPE_COUNT, "row", 0, MODEL,

@@ -50,7 +50,7 @@ INLINE void stripe(const struct call *call, size_t column, size_t width, const s
     const struct lanes tail = lanes_of(width - (vectors - 1) * LANES);
     struct cursor ahead = {bag, 0, (size_t)bag[0]};
 
-    for (size_t i = 0; i < rows_ahead(vectors); i++)
+    for (size_t i = 0; i < rows_ahead(vectors, call->options.lines_ahead); i++)
         prefetch_next(&ahead, call, end, column, width, vectors);
     for (size_t b = 0; b < n[BATCH]; b++)
         for (size_t f = 0; f < n[FIELDS]; f++, bag++) {

@@ -68,6 +68,8 @@ static void run(const struct call *call)
         .ld = z->ld,
         .floor = -INFINITY,
         .finish = gate,
+        .outputs = call->outputs,
+        .ahead = call->ahead,
     };
     product_run(&p);
 }
@@ -78,6 +80,8 @@ const struct kernel enhanced_f32_avx2 = {
     .dtype = DTYPE_F32,
     .backend = &avx2_backend,
     .isa = ISA_AVX2,
+    .panel = PANEL,
+    .asks_ahead = true,
     .run = run,
     .prepare = prepare,
     .release = free,

@@ -14,11 +14,15 @@
 
 enum { VECTORS_OF_LINE = 2, STRIPE_VECTORS = 16, STRIPE = STRIPE_VECTORS * LANES };
 
-/* How many rows are asked for in advance: as many lines as the memory works on at a time. */
-INLINE size_t rows_ahead(const size_t vectors)
+/* How many rows are asked for in advance: as many lines as the memory works on at a time, or as the
+ * caller wants (0: no wish). */
+INLINE size_t rows_ahead(const size_t vectors, size_t wanted)
 {
     enum { LINES_UNDER_WAY = 96, ROWS_UNDER_WAY = 32 };
-    size_t rows = LINES_UNDER_WAY / ((vectors + 1) / VECTORS_OF_LINE);
+    const size_t lines = (vectors + 1) / VECTORS_OF_LINE;
+    if (wanted)
+        return (wanted + lines - 1) / lines;
+    size_t rows = LINES_UNDER_WAY / lines;
     return rows < ROWS_UNDER_WAY ? rows : ROWS_UNDER_WAY;
 }
 

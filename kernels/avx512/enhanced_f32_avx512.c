@@ -60,6 +60,8 @@ static void run(const struct call *call)
         .ld = z->ld,
         .floor = -INFINITY,
         .finish = gate,
+        .outputs = call->outputs,
+        .ahead = call->ahead,
     };
     product_run(&p);
 }
@@ -70,6 +72,8 @@ const struct kernel enhanced_f32_avx512 = {
     .dtype = DTYPE_F32,
     .backend = &avx512_backend,
     .isa = ISA_AVX512,
+    .panel = PANEL,
+    .asks_ahead = true,
     .run = run,
     .prepare = prepare,
     .release = free,

@@ -18,7 +18,7 @@ INLINE void stripe(const struct call *call, size_t column, size_t width, const s
 {
     const struct tensor *t = call->tensor;
     const size_t count = call->dims.extent[IDS], ld = t[GATHER_TABLE].ld;
-    const size_t ahead = rows_ahead(vectors);
+    const size_t ahead = rows_ahead(vectors, call->options.lines_ahead);
     const int32_t *ids = t[GATHER_IDS].data;
     const float *table = (const float *)t[GATHER_TABLE].data + column;
     const __mmask16 tail = lanes_of(width - (vectors - 1) * LANES);

@@ -25,6 +25,7 @@
 #ifndef EKTM_KERNELS_AVX512_PRODUCT_H
 #define EKTM_KERNELS_AVX512_PRODUCT_H
 
+#include "kernels/ahead.h"
 #include "kernels/avx512/lanes.h"
 #include "kernels/panel.h"
 
@@ -80,6 +81,8 @@ struct product {
     float *y; /* [rows, outs] */
     size_t ld;
     float floor; /* y is at least this: 0 for ReLU, -INFINITY for none */
+    struct outputs outputs;
+    struct ahead *ahead;
 
     /* Goes over a tile's whole sums in y while they are in L1; NULL: nothing to do. */
     void (*finish)(const struct product *p, size_t row, size_t rows, size_t out, size_t outs);
@@ -89,6 +92,7 @@ struct product {
 struct stretch {
     const struct product *product;
     size_t first, rows; /* the block                                                  */
+    size_t out, end;    /* the outputs                                                */
     const float *x;     /* the block's first row, the first term                       */
     size_t ld, terms;
     size_t term;       /* the panels' number of the first term                        */
@@ -122,6 +126,8 @@ INLINE void stretch_tile(const struct stretch *s, size_t row, size_t out, const 
                                   _mm512_max_ps(floor, sum[r][v])); /* keeps a NaN */
     if (s->last && p->finish)
         p->finish(p, s->first + row, rows, out, at_most(w->outs - out, vectors * LANES));
+    if (p->ahead)
+        ahead_ask(p->ahead, (double)(rows * vectors * LANES * s->terms));
 }
 
 /* All rows past one panel (or what is left of one) of `vectors` vectors. */
@@ -140,18 +146,18 @@ INLINE void stretch_panel(const struct stretch *s, size_t out, const size_t vect
 INLINE size_t stretch_group(const struct stretch *s, const size_t rows)
 {
     const size_t panels = panels_at_once(rows);
-    size_t out = 0;
-    for (; out + panels * PANEL <= s->product->panels->outs; out += panels * PANEL)
+    size_t out = s->out;
+    for (; out + panels * PANEL <= s->end; out += panels * PANEL)
         stretch_tile(s, 0, out, rows, panels * PANEL_VECTORS);
     return out;
 }
 
 static inline void stretch_run(const struct stretch *s)
 {
-    size_t outs = s->product->panels->outs, out = s->rows == 1 ? stretch_group(s, 1) : 0;
-    for (; out + PANEL <= outs; out += PANEL)
+    size_t out = s->rows == 1 ? stretch_group(s, 1) : s->out;
+    for (; out + PANEL <= s->end; out += PANEL)
         stretch_panel(s, out, PANEL_VECTORS);
-    switch (whole_vectors(outs - out) / LANES) {
+    switch (whole_vectors(s->end - out) / LANES) {
         CASES_TO_4(stretch_panel(s, out, N))
     }
 }
@@ -160,7 +166,9 @@ static inline void stretch_run(const struct stretch *s)
 static inline void product_block(const struct product *p, size_t row, size_t rows)
 {
     const size_t depth = rows <= TILE_ROWS ? p->panels->terms : DEPTH;
-    struct stretch s = {.product = p, .first = row, .rows = rows, .from = p->panels->bias};
+    const size_t out = p->outputs.first, count = p->outputs.count;
+    struct stretch s = {.product = p, .first = row, .rows = rows, .from = p->panels->bias,
+                        .out = out, .end = count ? out + count : p->panels->outs};
     for (size_t f = 0; f < p->factors; f++) {
         const struct factor *factor = &p->factor[f];
         size_t done = 0;

@@ -14,10 +14,13 @@
 
 enum { STRIPE_VECTORS = 8, STRIPE = STRIPE_VECTORS * LANES };
 
-/* How many rows are asked for in advance: as many lines as the memory works on at a time. */
-INLINE size_t rows_ahead(const size_t vectors)
+/* How many rows are asked for in advance: as many lines as the memory works on at a time, or as the
+ * caller wants (0: no wish). */
+INLINE size_t rows_ahead(const size_t vectors, size_t wanted)
 {
     enum { LINES_UNDER_WAY = 96, ROWS_UNDER_WAY = 32 };
+    if (wanted)
+        return (wanted + vectors - 1) / vectors;
     size_t rows = LINES_UNDER_WAY / vectors;
     return rows < ROWS_UNDER_WAY ? rows : ROWS_UNDER_WAY;
 }

@@ -36,6 +36,8 @@ static void run(const struct call *call)
         .y = m->data,
         .ld = m->ld,
         .floor = 0,
+        .outputs = call->outputs,
+        .ahead = call->ahead,
     };
     product_run(&p);
 }
@@ -46,6 +48,8 @@ const struct kernel transmitter_f32_avx512 = {
     .dtype = DTYPE_F32,
     .backend = &avx512_backend,
     .isa = ISA_AVX512,
+    .panel = PANEL,
+    .asks_ahead = true,
     .run = run,
     .prepare = prepare,
     .release = free,

@@ -54,7 +54,9 @@ static void run(const struct call *call)
                         .outs = n[OUT],
                         .factors = 1,
                         .factor = {{t[DENSE_X].data, t[DENSE_X].ld, n[IN]}},
-                        .panels = call->prepared};
+                        .panels = call->prepared,
+                        .outputs = call->outputs,
+                        .ahead = call->ahead};
     product(&p, activate, &to);
 }
 
@@ -67,6 +69,8 @@ const struct kernel dense_f32_neon = {
     .dtype = DTYPE_F32,
     .backend = &neon_backend,
     .isa = ISA_NEON,
+    .panel = PANEL,
+    .asks_ahead = true,
     .run = run,
     .prepare = prepare,
     .release = free,

@@ -19,13 +19,13 @@
 #include "reference/operands.h"
 
 /* The walk that prefetches: the next id, and whose bag it is in. */
-struct ahead {
+struct scout {
     size_t id, end, last; /* next id; end of its bag; end of all */
     size_t bag, field;
 };
 
 /* Prefetches the rows of the next `count` ids, or of as many as there are. */
-static void go_ahead(struct ahead *a, const struct call *call, size_t count)
+static void go_ahead(struct scout *a, const struct call *call, size_t count)
 {
     const size_t *n = call->dims.extent;
     const struct tensor *t = call->tensor, *table = &t[EMBEDDING_TABLE];
@@ -65,9 +65,9 @@ static void run(const struct call *call)
     if (n[BATCH] == 0 || n[FIELDS] == 0)
         return;
     size_t begin = index_at(bags, 0);
-    struct ahead ahead = {
+    struct scout ahead = {
         .id = begin, .end = index_at(bags, 1), .last = index_at(bags, n[BATCH] * n[FIELDS])};
-    go_ahead(&ahead, call, rows_ahead(n[WIDTH]));
+    go_ahead(&ahead, call, rows_ahead(n[WIDTH], call->options.lines_ahead));
     for (size_t b = 0, q = 0; b < n[BATCH]; b++)
         for (size_t f = 0; f < n[FIELDS]; f++, q++) {
             size_t end = index_at(bags, q + 1);

@@ -71,7 +71,9 @@ static void run(const struct call *call)
                         .outs = n[WIDTH],
                         .factors = 2,
                         .factor = {{f->data, f->ld, n[WIDTH]}, {m->data, m->ld, n[WIDTH]}},
-                        .panels = call->prepared};
+                        .panels = call->prepared,
+                        .outputs = call->outputs,
+                        .ahead = call->ahead};
     product(&p, gate_row, &gated);
 }
 
@@ -84,6 +86,8 @@ const struct kernel enhanced_f32_neon = {
     .dtype = DTYPE_F32,
     .backend = &neon_backend,
     .isa = ISA_NEON,
+    .panel = PANEL,
+    .asks_ahead = true,
     .run = run,
     .prepare = prepare,
     .release = free,

@@ -28,7 +28,7 @@ static void prefetch_block(const struct rows *rows, size_t from, size_t width)
 /* sum[0 .. width) = all the rows' first `width` columns. */
 static void sum_columns(const struct rows *rows, size_t width, float sum[COLUMNS])
 {
-    size_t ahead = (rows_ahead(width) + BLOCK_IDS - 1) / BLOCK_IDS * BLOCK_IDS;
+    size_t ahead = (rows_ahead(width, 0) + BLOCK_IDS - 1) / BLOCK_IDS * BLOCK_IDS;
     for (size_t i = 0; i < ahead; i += BLOCK_IDS)
         prefetch_block(rows, i, width);
     for (size_t i = 0; i < rows->count; i += BLOCK_IDS) {

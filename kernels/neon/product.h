@@ -31,6 +31,7 @@
 #ifndef EKTM_KERNELS_NEON_PRODUCT_H
 #define EKTM_KERNELS_NEON_PRODUCT_H
 
+#include "kernels/ahead.h"
 #include "kernels/neon/panel.h"
 #include "kernels/neon/unroll.h"
 
@@ -96,6 +97,8 @@ INLINE void multiply(const int R, const int P, product_tile acc, struct factor x
 /* A product of `rows` rows; the left side is the factors side by side. */
 struct product {
     size_t rows, outs, factors;
+    struct outputs outputs; /* of `outs`, those that are computed */
+    struct ahead *ahead;
     struct factor factor[FACTORS_MAX];
     const float *panels;
 };
@@ -106,6 +109,13 @@ static inline size_t product_terms(const struct product *p)
     for (size_t i = 0; i < p->factors; i++)
         terms += p->factor[i].terms;
     return terms;
+}
+
+/* The first output that is computed, and the end of them. */
+static inline size_t first_out(const struct product *p) { return p->outputs.first; }
+static inline size_t end_out(const struct product *p)
+{
+    return p->outputs.count ? p->outputs.first + p->outputs.count : p->outs;
 }
 
 /* What an op does with the finished sums of outputs [out, out + count) of one row: `low` holds the
@@ -184,6 +194,8 @@ INLINE void product_panel(const struct product *p, size_t row, size_t rows, size
                     vst1q_f32(sums[r + (size_t)i] + LANES, acc[i][1]);
                 }
         }
+        if (p->ahead)
+            ahead_ask(p->ahead, (double)(rows * PANEL * (end - begin)));
         begin = end;
     } while (begin < terms);
 }
@@ -193,7 +205,7 @@ INLINE void product_panel(const struct product *p, size_t row, size_t rows, size
 INLINE size_t product_strip(const int R, const int P, const struct product *p, size_t row,
                             size_t out, finish_row *finish, void *context)
 {
-    size_t terms = product_terms(p), whole = panel_count(p->outs) * PANEL;
+    size_t terms = product_terms(p), whole = panel_count(end_out(p)) * PANEL;
     for (; out + (size_t)P * PANEL <= whole; out += (size_t)P * PANEL) {
         const float *panel = p->panels + out / PANEL * panel_floats(terms);
         product_tile acc;
@@ -207,7 +219,7 @@ INLINE size_t product_strip(const int R, const int P, const struct product *p, s
 INLINE void product_last(const struct product *p, size_t row, size_t rows, finish_row *finish,
                          void *context)
 {
-    size_t out = 0;
+    size_t out = first_out(p);
     switch (rows) {
 #define STRIP(R, P) out = product_strip(R, P, p, row, out, finish, context)
     case 1:
@@ -247,7 +259,7 @@ INLINE void product(const struct product *p, finish_row *finish, void *context)
     size_t whole = p->rows / TILE_ROWS * TILE_ROWS;
     for (size_t row = 0; row < whole; row += CHUNK_ROWS) {
         size_t rows = whole - row < CHUNK_ROWS ? whole - row : CHUNK_ROWS;
-        for (size_t out = 0; out < p->outs; out += PANEL)
+        for (size_t out = first_out(p); out < end_out(p); out += PANEL)
             product_panel(p, row, rows, out, finish, context);
     }
     product_last(p, whole, p->rows - whole, finish, context);

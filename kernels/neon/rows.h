@@ -15,10 +15,12 @@ enum {
     AHEAD_MAX = 64
 };
 
-/* How many rows ahead to prefetch: about the same number of bytes for any width. */
-static inline size_t rows_ahead(size_t width)
+/* How many rows ahead to prefetch: about the same number of bytes for any width, of as many cache
+ * lines as the caller wants (0: no wish). */
+static inline size_t rows_ahead(size_t width, size_t wanted)
 {
-    size_t rows = AHEAD_LINES * CACHE_LINE / sizeof(float) / (width ? width : 1);
+    const size_t lines = wanted ? wanted : AHEAD_LINES;
+    size_t rows = lines * CACHE_LINE / sizeof(float) / (width ? width : 1);
     return rows < AHEAD_MIN ? AHEAD_MIN : rows > AHEAD_MAX ? AHEAD_MAX : rows;
 }
 

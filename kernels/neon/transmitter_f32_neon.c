@@ -45,7 +45,9 @@ static void run(const struct call *call)
                         .outs = n[WIDTH],
                         .factors = 1,
                         .factor = {{t[TRANSMITTER_F].data, t[TRANSMITTER_F].ld, n[WIDTH]}},
-                        .panels = call->prepared};
+                        .panels = call->prepared,
+                        .outputs = call->outputs,
+                        .ahead = call->ahead};
     product(&p, rectify, &m);
 }
 
@@ -58,6 +60,8 @@ const struct kernel transmitter_f32_neon = {
     .dtype = DTYPE_F32,
     .backend = &neon_backend,
     .isa = ISA_NEON,
+    .panel = PANEL,
+    .asks_ahead = true,
     .run = run,
     .prepare = prepare,
     .release = free,
