@@ -17,7 +17,8 @@ case size: {                                                                    
 #define CASES_TO_3(statement) CASES_TO_2(statement) CASE(3, statement)
 #define CASES_TO_4(statement) CASES_TO_3(statement) CASE(4, statement)
 #define CASES_TO_5(statement) CASES_TO_4(statement) CASE(5, statement)
-#define CASES_TO_7(statement) CASES_TO_5(statement) CASE(6, statement) CASE(7, statement)
+#define CASES_TO_6(statement) CASES_TO_5(statement) CASE(6, statement)
+#define CASES_TO_7(statement) CASES_TO_6(statement) CASE(7, statement)
 #define CASES_TO_8(statement) CASES_TO_7(statement) CASE(8, statement)
 #define CASES_TO_11(statement)                                                                     \
     CASES_TO_8(statement) CASE(9, statement) CASE(10, statement) CASE(11, statement)

@@ -22,7 +22,7 @@ static void *prepare(const struct call *call)
 {
     const struct tensor *t = call->tensor;
     const struct columns w = {&t[DENSE_W], call->dims.extent[IN]};
-    return panels_pack(&t[DENSE_B], call->dims.extent[OUT], &w, 1, panel_width);
+    return panels_pack(&t[DENSE_B], call->dims.extent[OUT], &w, 1, panel_size);
 }
 
 static void run(const struct call *call)

@@ -26,7 +26,7 @@ static void *prepare(const struct call *call)
     const struct tensor *t = call->tensor;
     const size_t width = call->dims.extent[WIDTH];
     const struct columns g[] = {{&t[ENHANCED_GF], width}, {&t[ENHANCED_GM], width}};
-    return panels_pack(&t[ENHANCED_C], width, g, 2, panel_width);
+    return panels_pack(&t[ENHANCED_C], width, g, 2, panel_size);
 }
 
 INLINE __m256 gated(__m256 sum, __m256 f, __m256 m)

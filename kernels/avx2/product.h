@@ -37,10 +37,10 @@ enum {
     TILE_ROWS = 6,
     WIDE_VECTORS = 4 * PANEL_VECTORS, /* of a tile for a single row */
     BLOCK_ROWS = 16 * TILE_ROWS,
-    DEPTH = 512
+    DEPTH = 256
 };
 
-static const struct panel_width panel_width = {LANES, PANEL};
+static const struct panel_size panel_size = {LANES, PANEL, DEPTH};
 
 INLINE size_t whole_vectors(size_t outs) { return (outs + LANES - 1) / LANES * LANES; }
 
@@ -61,6 +61,8 @@ INLINE void tile_add(__m256 sum[TILE_ROWS][WIDE_VECTORS], const float *x, size_t
         for (size_t v = 0; v < vectors; v++)
             weight[v] = _mm256_load_ps((v < WIDE_VECTORS / 2 ? w : w2) +
                                        v / PANEL_VECTORS % 2 * panel + v % PANEL_VECTORS * LANES);
+        if (rows > 2)
+            _mm_prefetch((const char *)(w + panel), _MM_HINT_T1);
         for (size_t r = 0; r < rows; r++) {
             __m256 value = _mm256_set1_ps(x[r * ld + k]);
             for (size_t v = 0; v < vectors; v++)
@@ -94,9 +96,10 @@ struct stretch {
     const struct product *product;
     size_t first, rows; /* the block                                                  */
     size_t out, end;    /* the outputs                                                */
-    const float *x;     /* the block's first row, the first term                       */
-    size_t ld, terms;
-    size_t term;       /* the panels' number of the first term                        */
+    size_t term, terms; /* the panels' number of the first term, and how many there are */
+    struct factor part[2]; /* of x, from the block's first row and the first term on, that meet
+                              them: more than one where a factor ends between              */
+    size_t parts;
     const float *from; /* what the sums start with: the bias, or y where it has begun */
     size_t from_ld;
     bool last; /* the sums are whole then */
@@ -116,8 +119,13 @@ INLINE void stretch_tile(const struct stretch *s, size_t row, size_t out, const 
             sum[r][v] =
                 v == last ? load_lanes(from + v * LANES, tail) : _mm256_loadu_ps(from + v * LANES);
 
-    tile_add(sum, s->x + row * s->ld, s->ld, w->weight + out * w->terms + s->term * stride, stride,
-             PANEL * w->terms, s->terms, rows, vectors);
+    const float *weight = w->weight + s->term * w->whole + s->terms * out;
+    for (size_t i = 0; i < s->parts; i++) {
+        const struct factor *x = &s->part[i];
+        tile_add(sum, x->x + row * x->ld, x->ld, weight, stride, PANEL * s->terms, x->terms, rows,
+                 vectors);
+        weight += x->terms * stride;
+    }
 
     const __m256 floor = _mm256_set1_ps(s->last ? p->floor : -INFINITY);
     float *y = p->y + (s->first + row) * p->ld + out;
@@ -135,14 +143,17 @@ INLINE void stretch_tile(const struct stretch *s, size_t row, size_t out, const 
         ahead_ask(p->ahead, (double)(rows * vectors * LANES * s->terms));
 }
 
-/* All rows past one panel (or what is left of one) of `vectors` vectors. */
+/* All rows past one panel (or what is left of one) of `vectors` vectors, in as few tiles as can be,
+ * as even as can be: few rows reuse a weight too seldom. */
 INLINE void stretch_panel(const struct stretch *s, size_t out, const size_t vectors)
 {
     size_t row = 0;
-    for (; row + TILE_ROWS <= s->rows; row += TILE_ROWS)
-        stretch_tile(s, row, out, TILE_ROWS, vectors);
-    switch (s->rows - row) {
-        CASES_TO_5(stretch_tile(s, row, out, N, vectors))
+    for (size_t tiles = (s->rows + TILE_ROWS - 1) / TILE_ROWS; tiles > 0; tiles--) {
+        const size_t rows = (s->rows - row + tiles - 1) / tiles;
+        switch (rows) {
+            CASES_TO_6(stretch_tile(s, row, out, N, vectors))
+        }
+        row += rows;
     }
 }
 
@@ -171,28 +182,37 @@ static inline void stretch_run(const struct stretch *s)
     }
 }
 
+/* Finds what of the factors meets the stretch's terms. */
+static inline void stretch_parts(struct stretch *s)
+{
+    const struct product *p = s->product;
+    size_t begin = 0;
+    s->parts = 0;
+    for (size_t f = 0; f < p->factors; begin += p->factor[f++].terms) {
+        const struct factor *x = &p->factor[f];
+        const size_t from = s->term > begin ? s->term - begin : 0;
+        const size_t end = at_most(x->terms, s->term + s->terms > begin ? s->term + s->terms - begin : 0);
+        if (from < end)
+            s->part[s->parts++] = (struct factor){x->x + s->first * x->ld + from, x->ld, end - from};
+    }
+}
+
 /* The product of `rows` rows from `row` on. */
 static inline void product_block(const struct product *p, size_t row, size_t rows)
 {
-    const size_t depth = rows <= TILE_ROWS ? p->panels->terms : DEPTH;
+    const struct panels *w = p->panels;
     const size_t out = p->outputs.first, count = p->outputs.count;
-    struct stretch s = {.product = p, .first = row, .rows = rows, .from = p->panels->bias,
-                        .out = out, .end = count ? out + count : p->panels->outs};
-    for (size_t f = 0; f < p->factors; f++) {
-        const struct factor *factor = &p->factor[f];
-        size_t done = 0;
-        do {
-            s.x = factor->x + row * factor->ld + done;
-            s.ld = factor->ld;
-            s.terms = at_most(factor->terms - done, depth);
-            done += s.terms;
-            s.last = f + 1 == p->factors && done == factor->terms;
-            stretch_run(&s);
-            s.term += s.terms;
-            s.from = p->y + row * p->ld;
-            s.from_ld = p->ld;
-        } while (done < factor->terms);
-    }
+    struct stretch s = {.product = p, .first = row, .rows = rows, .from = w->bias,
+                        .out = out, .end = count ? out + count : w->outs};
+    do {
+        s.terms = at_most(w->terms - s.term, w->stretch);
+        s.last = s.term + s.terms == w->terms;
+        stretch_parts(&s);
+        stretch_run(&s);
+        s.term += s.terms;
+        s.from = p->y + row * p->ld;
+        s.from_ld = p->ld;
+    } while (s.term < w->terms);
 }
 
 /* The whole product. */

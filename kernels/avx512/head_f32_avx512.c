@@ -33,7 +33,8 @@ static void *prepare(const struct call *call)
 {
     const struct tensor *t = call->tensor;
     const struct columns u = {&t[HEAD_U], call->dims.extent[WIDTH]};
-    return panels_pack(&t[HEAD_UBIAS], call->dims.extent[HIDDEN], &u, 1, panel_width);
+    const struct panel_size size = {LANES, PANEL, SIZE_MAX}; /* all terms at once */
+    return panels_pack(&t[HEAD_UBIAS], call->dims.extent[HIDDEN], &u, 1, size);
 }
 
 /* Adds the hidden units from `unit` on, `vectors` vectors of them, to the logits of `rows` rows. */
@@ -80,10 +81,12 @@ INLINE void logits_of(float *to, const struct head *h, size_t row, const size_t 
 static void logits(float *to, const struct head *h, size_t first, size_t rows)
 {
     size_t row = 0;
-    for (; row + TILE_ROWS <= rows; row += TILE_ROWS)
-        logits_of(to + row, h, first + row, TILE_ROWS);
-    switch (rows - row) {
-        CASES_TO_5(logits_of(to + row, h, first + row, N))
+    for (size_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS; tiles > 0; tiles--) {
+        const size_t count = (rows - row + tiles - 1) / tiles;
+        switch (count) {
+            CASES_TO_6(logits_of(to + row, h, first + row, N))
+        }
+        row += count;
     }
 }
 

@@ -22,7 +22,7 @@ static void *prepare(const struct call *call)
     const struct tensor *t = call->tensor;
     const size_t width = call->dims.extent[WIDTH];
     const struct columns a = {&t[TRANSMITTER_A], width};
-    return panels_pack(&t[TRANSMITTER_BIAS], width, &a, 1, panel_width);
+    return panels_pack(&t[TRANSMITTER_BIAS], width, &a, 1, panel_size);
 }
 
 static void run(const struct call *call)
