@@ -1,6 +1,6 @@
-/* The composed forward pass: every backend against the scalar one, and the same bits however the
- * rows are shared. */
-#include "harness/machine/team.h"
+/* The composed forward pass: every backend against the scalar one, and the same bits however it is
+ * walked and shared. */
+#include "harness/model/forward.h"
 #include "harness/model/inputs.h"
 
 #include <criterion/criterion.h>
@@ -22,7 +22,10 @@ static void begin(void)
     const struct ektm_preset *tiny = ektm_preset_find("tiny");
     const struct id_law law = {.kind = IDS_UNIFORM};
     cr_assert(topology_load(&topology, NULL, &fault), "%s", fault.text);
-    cr_assert(model_random(&model, &tiny->config, 3, &topology, PAGES_THP, &fault), "%s",
+    struct ektm_config config = tiny->config;
+    config.bottom[0] = 200; /* several panels of columns, the last one not full */
+    config.rep = 136;
+    cr_assert(model_random(&model, &config, 3, &topology, PAGES_THP, &fault), "%s",
               fault.text);
     cr_assert(activations_make(&activations, &model, ROWS_COUNT,
                                ROWS_COUNT * inputs_ids_per_row(tiny), &fault),
@@ -44,16 +47,31 @@ static void end(void)
 
 TestSuite(compose, .init = begin, .fini = end);
 
-/* The predictions of `members` one after the other; what no member writes stays NaN. */
-static float *forward(struct composed *composed, size_t members)
+static float *forget(void)
 {
     float *p = activations.memory.buffer[BUFFER_P].data;
     for (size_t i = 0; i < predictions; i++)
         p[i] = NAN;
-    cr_assert(composed_bind(composed, &activations, ROWS_COUNT, members, &fault), "%s", fault.text);
-    for (size_t m = members; m-- > 0;)
-        composed_forward(composed, m, members);
     return p;
+}
+
+/* The predictions of `members` one after the other; what no member writes stays NaN. */
+static float *walk(const struct composed *composed, const struct schedule *schedule, size_t members)
+{
+    struct forward forward = {0};
+    float *p = forget();
+    cr_assert(forward_bind(&forward, composed, &activations, schedule, ROWS_COUNT, members, NULL,
+                           &fault),
+              "%s", fault.text);
+    for (size_t m = members; m-- > 0;)
+        forward_run(&forward, m, members);
+    forward_free(&forward);
+    return p;
+}
+
+static float *walk_layers(const struct composed *composed, size_t members)
+{
+    return walk(composed, &schedule_layers, members);
 }
 
 /* Bit for bit, or nearly so where a library promises no more. */
@@ -73,7 +91,7 @@ static void composed_agrees(const struct backend *backend, enum isa isa)
     double worst = 0;
     cr_assert(compose(&composed, &model, backend, isa, &fault), "%s: %s", backend->name,
               fault.text);
-    float *p = forward(&composed, 1), *alone = malloc(predictions * sizeof *alone);
+    float *p = walk_layers(&composed, 1), *alone = malloc(predictions * sizeof *alone);
     for (size_t i = 0; i < predictions; i++)
         worst = fmax(worst, isnan(p[i]) ? INFINITY : fabs((double)p[i] - (double)expected[i]));
     if (strcmp(backend->name, "reference") == 0)
@@ -81,8 +99,13 @@ static void composed_agrees(const struct backend *backend, enum isa isa)
     cr_expect_lt(worst, 1e-5, "%s (%s) strays by %g", backend->name, isa_name(isa), worst);
     memcpy(alone, p, predictions * sizeof *alone);
     for (size_t members = 2; members <= MEMBERS_MAX; members++)
-        cr_expect(same(&composed, forward(&composed, members), alone),
+        cr_expect(same(&composed, walk_layers(&composed, members), alone),
                   "%s: %zu members change the predictions", backend->name, members);
+    for (size_t tile = 1; tile <= ROWS_COUNT + 1; tile++) {
+        const struct schedule schedule = {.tile = tile, .ask = tile * 10 % 110, .lines_ahead = tile};
+        cr_expect(same(&composed, walk(&composed, &schedule, 1 + tile % 3), alone),
+                  "%s: tiles of %zu rows change the predictions", backend->name, tile);
+    }
     for (size_t l = 0; l < model.ektm.layers; l++)
         if (composed.kernel[l]->backend != backend)
             cr_expect(strstr(composed.borrowed, composed.kernel[l]->name), "%s hides %s",
@@ -103,6 +126,81 @@ Test(compose, every_backend_agrees_with_the_scalar_pass)
                     break;
                 }
             }
+}
+
+/* The first `rows` rows on a team, from row `row` of the ids on. */
+static void walk_together(struct forward *forward, const struct composed *composed,
+                          struct team *team, size_t rows, size_t row)
+{
+    const struct schedule schedule = {.columns_below = ROWS_COUNT};
+    forget();
+    cr_assert(forward_bind(forward, composed, &activations, &schedule, rows, team_members(team),
+                           team, &fault),
+              "%s", fault.text);
+    cr_expect_eq(forward->by_columns, team_members(team) > 1);
+    forward_turn(forward, row);
+    team_run(team, forward_run, forward);
+}
+
+static void columns_agree(const struct composed *composed, struct team *team)
+{
+    struct forward forward = {0};
+    const float *p = activations.memory.buffer[BUFFER_P].data;
+    size_t each = model.ektm.buffer_width[BUFFER_P];
+    for (size_t rows = 1; rows < 9; rows++) {
+        walk_together(&forward, composed, team, rows, 0);
+        for (size_t i = 0; i < rows * each; i++)
+            cr_assert_lt(fabs((double)p[i] - (double)expected[i]), 1e-5,
+                         "%zu members, %zu rows, number %zu: %g instead of %g", team_members(team),
+                         rows, i, (double)p[i], (double)expected[i]);
+        for (size_t i = rows * each; i < predictions; i++)
+            cr_assert(isnan(p[i]), "more than %zu rows were predicted", rows);
+    }
+    forward_free(&forward);
+}
+
+/* Members that share columns and tasks, more of them than any layer has pieces included. */
+Test(compose, members_share_columns)
+{
+    for (const struct backend *const *b = backends; *b; b++) {
+        char reason[128];
+        enum isa isa = ISA_SCALAR;
+        struct composed composed;
+        if (!backend_best_isa(*b, &isa, reason, sizeof reason))
+            continue;
+        cr_assert(compose(&composed, &model, *b, isa, &fault), "%s", fault.text);
+        for (size_t members = 1; members <= 7; members++) {
+            struct team *team = team_start(&topology, PLACEMENT_COMPACT, members, &fault);
+            cr_assert(team, "%s", fault.text);
+            columns_agree(&composed, team);
+            team_stop(team);
+        }
+        composed_free(&composed);
+    }
+}
+
+/* The dense features stay those of row 0: only ids turn. */
+Test(compose, ids_turn_and_turn_back)
+{
+    struct composed composed;
+    struct forward forward = {0};
+    float first[64], later[64];
+    const float *p = activations.memory.buffer[BUFFER_P].data;
+    size_t each = model.ektm.buffer_width[BUFFER_P];
+    struct team *team = team_start(&topology, PLACEMENT_COMPACT, 2, &fault);
+    cr_assert(compose(&composed, &model, kernels[0]->backend, kernels[0]->isa, &fault), "%s",
+              fault.text);
+    walk_together(&forward, &composed, team, 1, 0);
+    memcpy(first, p, each * sizeof *p);
+    walk_together(&forward, &composed, team, 1, 5);
+    memcpy(later, p, each * sizeof *p);
+    cr_expect(memcmp(first, later, each * sizeof *p) != 0, "the ids did not turn");
+    forward_turn(&forward, 0);
+    team_run(team, forward_run, &forward);
+    cr_expect(memcmp(first, p, each * sizeof *p) == 0, "the ids did not turn back");
+    forward_free(&forward);
+    team_stop(team);
+    composed_free(&composed);
 }
 
 Test(compose, what_cannot_run_is_refused)
@@ -131,11 +229,14 @@ Test(compose, what_was_computed_is_forgotten_and_computed_again)
     const float *p = activations.memory.buffer[BUFFER_P].data;
     cr_assert(compose(&composed, &model, kernels[0]->backend, kernels[0]->isa, &fault), "%s",
               fault.text);
-    cr_assert(composed_bind(&composed, &activations, ROWS_COUNT, 1, &fault), "%s", fault.text);
     activations_refresh(&activations);
     for (size_t i = 0; i < predictions; i++)
         cr_assert_eq(p[i], 0);
-    composed_forward(&composed, 0, 1);
+    struct forward forward = {0};
+    cr_assert(forward_bind(&forward, &composed, &activations, &schedule_layers, ROWS_COUNT, 1, NULL,
+                           &fault));
+    forward_run(&forward, 0, 1);
+    forward_free(&forward);
     cr_expect(memcmp(p, expected, predictions * sizeof *p) == 0, "the inputs did not stay");
     composed_free(&composed);
 }

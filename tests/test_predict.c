@@ -1,7 +1,7 @@
 /* `ektm init` and `ektm predict` as a user runs them, against an implementation of EKTM.md that
  * shares no line with them (tests/ektm_oracle.py). $EKTM names the executable. */
 #include "harness/fault.h"
-#include "harness/model/compose.h"
+#include "harness/model/forward.h"
 
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>

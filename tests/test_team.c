@@ -63,6 +63,49 @@ Test(team, every_member_runs_once_each_round)
         many_rounds(members, ROUNDS, 0);
 }
 
+enum { MEETINGS = 50 };
+
+/* What each member writes between two meetings, and whether one has read something else of its
+ * neighbour. */
+struct meeting {
+    struct team *team;
+    size_t written[64], wrong[64];
+};
+
+static void meet_often(void *argument, size_t member, size_t members)
+{
+    struct meeting *m = argument;
+    for (size_t turn = 1; turn <= MEETINGS; turn++) {
+        m->written[member]++;
+        size_t expected = m->written[member];
+        team_meet(m->team, member);
+        m->wrong[member] += m->written[(member + 1) % members] != expected;
+        team_meet(m->team, member);
+    }
+}
+
+static void meet(size_t members, size_t rounds)
+{
+    struct meeting m = {0};
+    m.team = team_start(&topology, PLACEMENT_COMPACT, members, &fault);
+    cr_assert(m.team, "%s", fault.text);
+    for (size_t round = 0; round < rounds; round++)
+        team_run(m.team, meet_often, &m);
+    for (size_t i = 0; i < members; i++) {
+        cr_expect_eq(m.wrong[i], 0, "member %zu of %zu read early or late", i, members);
+        cr_expect_eq(m.written[i], rounds * MEETINGS);
+    }
+    team_stop(m.team);
+}
+
+Test(team, members_meet_within_their_work)
+{
+    for (size_t members = 1; members <= topology.pus && members < 64; members *= 2)
+        meet(members, 200);
+    meet(3, 20);
+    meet(CROWD, 5);
+}
+
 Test(team, shares_processors_when_oversubscribed)
 {
     many_rounds(topology.pus < 32 ? topology.pus * 2 + 1 : 63, CROWDED_ROUNDS, 0);

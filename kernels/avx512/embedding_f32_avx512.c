@@ -1,17 +1,18 @@
 /* Embedding with pooling: x[b,f] = sum or mean of table[first[f] + id], id in bag (b,f).
  *
- *      ids   . . [ . . . ][ . ][ . . ][ ][ . ] . .        bags, one behind the other
- *                    ^ adding        ^ prefetching
- *                  sum | zmm zmm zmm zmm zmm zmm zmm zmm |  of 8, a stripe of 128 columns
+ *      bags      b     [ . . . ][ . ][ . . ][ ][ . ]      added up: sum | zmm zmm zmm .. | of 8, a
+ *                         |                                             stripe of 128 columns
+ *                b+k   [ . . ][ . ][ . . . ][ . ][ . ]    asked for, the same field's
  *
- * Two cursors walk the ids of all bags: one adds rows to sums in registers, the other runs ahead
- * (rows.h) and asks for rows, across the ends of bags, up to the last id of the call. A bag's sum
- * is scaled as it is stored: by 1, which changes no bit, or for the mean by the reciprocal of its
- * size. So a single id is copied exactly, an empty bag gives zeros, and neither is a case of its
- * own.
+ * While a bag is added to sums in registers, the rows of the same field's bag some rows of the batch
+ * later are asked for: the table and where it begins are the same, so that asking takes little more
+ * than a load of the id. Before the first bag those of the first rows are. How many rows of the
+ * batch, is as many lines as the memory works on at a time, one at least.
  *
+ * A bag of one id is a copy; a sum is scaled for the mean as it is stored. An empty bag gives zeros.
  * Wider tables take one pass for each stripe; the last vector is masked. Bottleneck: the latency of
- * memory and, when that is hidden, how many lines it delivers at a time. */
+ * memory and, when that is hidden, how many lines it delivers at a time; from the near caches the
+ * stores into x. */
 #include "kernels/avx512/rows.h"
 #include "kernels/kernel.h"
 #include "reference/operands.h"
@@ -19,57 +20,92 @@
 extern const struct op embedding_op;
 extern const struct backend avx512_backend;
 
-/* The next id to prefetch. */
-struct cursor {
-    const int32_t *bag; /* where its bag begins and, behind that, ends */
-    size_t field, at;
+/* Some columns of a field's table, and the ids. */
+struct field {
+    const float *table;
+    size_t ld;
+    const int32_t *ids;
 };
 
-/* Asks for the row of the next id, if there is one, and steps over it. */
-INLINE void prefetch_next(struct cursor *c, const struct call *call, size_t end, size_t column,
-                          size_t width, const size_t vectors)
+INLINE struct field field_of(const struct call *call, size_t f, size_t column)
 {
     const struct tensor *t = call->tensor;
-    if (c->at == end)
-        return;
-    for (; c->at == (size_t)c->bag[1]; c->bag++)
-        c->field = c->field + 1 < call->dims.extent[FIELDS] ? c->field + 1 : 0;
-    const size_t row =
-        index_at(&t[EMBEDDING_FIRST], c->field) + index_at(&t[EMBEDDING_IDS], c->at++);
-    row_prefetch((const float *)t[EMBEDDING_TABLE].data + row * t[EMBEDDING_TABLE].ld + column,
-                 vectors, width);
+    const size_t ld = t[EMBEDDING_TABLE].ld;
+    return (struct field){(const float *)t[EMBEDDING_TABLE].data +
+                              index_at(&t[EMBEDDING_FIRST], f) * ld + column,
+                          ld, t[EMBEDDING_IDS].data};
+}
+
+/* Asks for the rows of a bag, of ids from bag[0] to before bag[1]. */
+INLINE void bag_prefetch(const struct field *field, const int32_t *bag, size_t width,
+                         const size_t vectors)
+{
+    for (int32_t at = bag[0]; at < bag[1]; at++)
+        row_prefetch(field->table + (size_t)field->ids[at] * field->ld, vectors, width);
+}
+
+INLINE void bag_add(__m512 sum[STRIPE_VECTORS], const struct field *field, const int32_t *bag,
+                    const size_t vectors, __mmask16 tail)
+{
+    for (size_t v = 0; v < vectors; v++)
+        sum[v] = _mm512_setzero_ps();
+    for (int32_t at = bag[0]; at < bag[1]; at++)
+        row_add(sum, field->table + (size_t)field->ids[at] * field->ld, vectors, tail);
+}
+
+INLINE void bag_scale(__m512 sum[STRIPE_VECTORS], const size_t vectors, size_t count)
+{
+    const __m512 scale = _mm512_set1_ps(1 / (float)count);
+    for (size_t v = 0; v < vectors; v++)
+        sum[v] = _mm512_mul_ps(sum[v], scale);
+}
+
+INLINE void bag_store(float *to, const __m512 sum[STRIPE_VECTORS], const size_t vectors,
+                      __mmask16 tail)
+{
+    for (size_t v = 0; v + 1 < vectors; v++)
+        _mm512_storeu_ps(to + v * LANES, sum[v]);
+    _mm512_mask_storeu_ps(to + (vectors - 1) * LANES, tail, sum[vectors - 1]);
+}
+
+/* How many rows of the batch later the bags are whose rows are asked for. */
+INLINE size_t rows_later(const struct call *call, const size_t vectors)
+{
+    const size_t *n = call->dims.extent;
+    const int32_t *bag = call->tensor[EMBEDDING_BAGS].data;
+    const size_t ids = (size_t)(bag[n[BATCH] * n[FIELDS]] - bag[0]);
+    const size_t later = rows_ahead(vectors, call->options.lines_ahead) * n[BATCH] / (ids + 1);
+    return later < 1 ? 1 : later < n[BATCH] ? later : n[BATCH];
 }
 
 INLINE void stripe(const struct call *call, size_t column, size_t width, const size_t vectors)
 {
     const size_t *n = call->dims.extent;
-    const struct tensor *t = call->tensor, *x = &t[EMBEDDING_X];
-    const int32_t *bag = t[EMBEDDING_BAGS].data, *ids = t[EMBEDDING_IDS].data;
-    const size_t end = (size_t)bag[n[BATCH] * n[FIELDS]], ld = t[EMBEDDING_TABLE].ld;
+    const struct tensor *x = &call->tensor[EMBEDDING_X];
+    const int32_t *bag = call->tensor[EMBEDDING_BAGS].data;
     const bool mean = call->options.pooling == POOLING_MEAN;
     const __mmask16 tail = lanes_of(width - (vectors - 1) * LANES);
-    struct cursor ahead = {bag, 0, (size_t)bag[0]};
-
-    for (size_t i = 0; i < rows_ahead(vectors, call->options.lines_ahead); i++)
-        prefetch_next(&ahead, call, end, column, width, vectors);
-    for (size_t b = 0; b < n[BATCH]; b++)
-        for (size_t f = 0; f < n[FIELDS]; f++, bag++) {
-            const float *table = (const float *)t[EMBEDDING_TABLE].data +
-                                 index_at(&t[EMBEDDING_FIRST], f) * ld + column;
+    if (n[BATCH] * n[FIELDS] == 0)
+        return;
+    const size_t later = rows_later(call, vectors);
+    for (size_t q = 0; q < later * n[FIELDS]; q++) {
+        const struct field field = field_of(call, q % n[FIELDS], column);
+        bag_prefetch(&field, bag + q, width, vectors);
+    }
+    for (size_t b = 0; b < n[BATCH]; b++) {
+        const size_t ahead = b + later < n[BATCH] ? later * n[FIELDS] : 0;
+        float *to = (float *)x->data + b * x->ld + column;
+        for (size_t f = 0; f < n[FIELDS]; f++, bag++, to += n[WIDTH]) {
+            const struct field field = field_of(call, f, column);
             __m512 sum[STRIPE_VECTORS];
-            for (size_t v = 0; v < vectors; v++)
-                sum[v] = _mm512_setzero_ps();
-            for (int32_t at = bag[0]; at < bag[1]; at++) {
-                prefetch_next(&ahead, call, end, column, width, vectors);
-                row_add(sum, table + (size_t)ids[at] * ld, vectors, tail);
-            }
-            const int32_t count = bag[1] - bag[0];
-            const __m512 scale = _mm512_set1_ps(mean && count ? 1 / (float)count : 1);
-            float *to = (float *)x->data + b * x->ld + f * n[WIDTH] + column;
-            for (size_t v = 0; v < vectors; v++)
-                _mm512_mask_storeu_ps(to + v * LANES, v + 1 == vectors ? tail : 0xffff,
-                                      _mm512_mul_ps(sum[v], scale));
+            if (ahead)
+                bag_prefetch(&field, bag + ahead, width, vectors);
+            bag_add(sum, &field, bag, vectors, tail);
+            if (mean && bag[1] > bag[0])
+                bag_scale(sum, vectors, (size_t)(bag[1] - bag[0]));
+            bag_store(to, sum, vectors, tail);
         }
+    }
 }
 
 static void run(const struct call *call) { FOR_EACH_STRIPE(stripe, call, call->dims.extent[WIDTH]) }

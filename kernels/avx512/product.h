@@ -36,7 +36,7 @@ enum {
     PANEL = PANEL_VECTORS * LANES,
     TILE_ROWS = 6,
     WIDE_VECTORS = 2 * PANEL_VECTORS, /* of a tile for a single row */
-    BLOCK_ROWS = 16 * TILE_ROWS,
+    BLOCK_ROWS = 8 * TILE_ROWS,
     DEPTH = 512
 };
 

@@ -12,6 +12,8 @@
 
 #include "kernels/avx512/lanes.h"
 
+#include <stdint.h>
+
 enum { STRIPE_VECTORS = 8, STRIPE = STRIPE_VECTORS * LANES };
 
 /* How many rows are asked for in advance: as many lines as the memory works on at a time, or as the
@@ -30,7 +32,8 @@ INLINE void row_prefetch(const float *row, const size_t vectors, size_t width)
 {
     for (size_t v = 0; v < vectors; v++)
         _mm_prefetch((const char *)(row + v * LANES), _MM_HINT_T0);
-    _mm_prefetch((const char *)(row + width - 1), _MM_HINT_T0);
+    if ((uintptr_t)row % 64)
+        _mm_prefetch((const char *)(row + width - 1), _MM_HINT_T0);
 }
 
 /* sum += row; the last vector is masked. */
