@@ -64,7 +64,7 @@ struct arguments {
     const char *ids, *cache, *pages, *model, *input, *out, *topology; /* NULL: not given */
     uint64_t seed;                                                    /* 1 unless given  */
     bool quick, full;
-    size_t tile; /* rows; 0: layer by layer; TILE_UNSET: not given */
+    size_t tile;        /* rows; 0: layer by layer; TILE_UNSET: not given */
     const char *tuning; /* NULL: not given */
     double threshold;   /* as a fraction; 0.05 unless given */
     const char *resume; /* NULL: not given                  */

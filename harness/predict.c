@@ -268,8 +268,8 @@ int predict_command(int argc, char **argv)
     struct fault fault;
     arguments_parse(&arguments,
                     TAKES(OPTION_MODEL) | TAKES(OPTION_INPUT) | TAKES_ONE(OPTION_BACKEND) |
-                        TAKES_ONE(OPTION_THREADS) | TAKES_ONE(OPTION_BATCH) |
-                        TAKES(OPTION_TUNING) | TAKES(OPTION_OUT),
+                        TAKES_ONE(OPTION_THREADS) | TAKES_ONE(OPTION_BATCH) | TAKES(OPTION_TUNING) |
+                        TAKES(OPTION_OUT),
                     "Reads rows and writes a line of predictions for each, in their order. By "
                     "default with the best hand-tuned backend that runs here, on every core, to "
                     "standard output. The predictions do not depend on --threads or --batch; with "

@@ -18,9 +18,8 @@ static struct place place_of(const struct panels *p, float *weight, size_t panel
     size_t begin = term / p->stretch * p->stretch, first = o - o % panel;
     size_t terms = p->terms - begin < p->stretch ? p->terms - begin : p->stretch;
     size_t step = p->whole - first < panel ? p->whole - first : panel;
-    return (struct place){weight + begin * p->whole + first * terms + (term - begin) * step +
-                              (o - first),
-                          step};
+    return (struct place){
+        weight + begin * p->whole + first * terms + (term - begin) * step + (o - first), step};
 }
 
 /* The stretch that holds term `term` ends before this one. */

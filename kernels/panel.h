@@ -10,8 +10,8 @@
  *
  * So one block after the other is read as a single stream of vectors through the whole of the
  * weights, whatever the number of rows: what comes next is always next in memory, and the CPU's
- * prefetchers never have to start again. Everything is aligned to a vector. Outputs that fill up the
- * last vector have weights and biases of zero. */
+ * prefetchers never have to start again. Everything is aligned to a vector. Outputs that fill up
+ * the last vector have weights and biases of zero. */
 #ifndef EKTM_KERNELS_PANEL_H
 #define EKTM_KERNELS_PANEL_H
 

@@ -49,8 +49,9 @@ struct call {
     struct options options;
     struct tensor tensor[OPERANDS_MAX];
     const void *prepared;
-    struct outputs outputs; /* some, for kernels that can compute some alone; the reference cannot */
-    struct ahead *ahead;    /* what a kernel may ask memory for meanwhile (kernels/ahead.h), or NULL */
+    struct outputs
+        outputs;         /* some, for kernels that can compute some alone; the reference cannot */
+    struct ahead *ahead; /* what a kernel may ask memory for meanwhile (kernels/ahead.h), or NULL */
 };
 
 struct op {

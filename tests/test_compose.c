@@ -25,8 +25,7 @@ static void begin(void)
     struct ektm_config config = tiny->config;
     config.bottom[0] = 200; /* several panels of columns, the last one not full */
     config.rep = 136;
-    cr_assert(model_random(&model, &config, 3, &topology, PAGES_THP, &fault), "%s",
-              fault.text);
+    cr_assert(model_random(&model, &config, 3, &topology, PAGES_THP, &fault), "%s", fault.text);
     cr_assert(activations_make(&activations, &model, ROWS_COUNT,
                                ROWS_COUNT * inputs_ids_per_row(tiny), &fault),
               "%s", fault.text);
@@ -47,12 +46,13 @@ static void end(void)
 
 TestSuite(compose, .init = begin, .fini = end);
 
+/* Everything that was computed, between the layers too. */
 static float *forget(void)
 {
-    float *p = activations.memory.buffer[BUFFER_P].data;
-    for (size_t i = 0; i < predictions; i++)
-        p[i] = NAN;
-    return p;
+    float *all = activations.computed;
+    for (size_t i = 0; i < activations.computed_bytes / sizeof *all; i++)
+        all[i] = NAN;
+    return activations.memory.buffer[BUFFER_P].data;
 }
 
 /* The predictions of `members` one after the other; what no member writes stays NaN. */
@@ -60,9 +60,9 @@ static float *walk(const struct composed *composed, const struct schedule *sched
 {
     struct forward forward = {0};
     float *p = forget();
-    cr_assert(forward_bind(&forward, composed, &activations, schedule, ROWS_COUNT, members, NULL,
-                           &fault),
-              "%s", fault.text);
+    cr_assert(
+        forward_bind(&forward, composed, &activations, schedule, ROWS_COUNT, members, NULL, &fault),
+        "%s", fault.text);
     for (size_t m = members; m-- > 0;)
         forward_run(&forward, m, members);
     forward_free(&forward);
@@ -102,7 +102,8 @@ static void composed_agrees(const struct backend *backend, enum isa isa)
         cr_expect(same(&composed, walk_layers(&composed, members), alone),
                   "%s: %zu members change the predictions", backend->name, members);
     for (size_t tile = 1; tile <= ROWS_COUNT + 1; tile++) {
-        const struct schedule schedule = {.tile = tile, .ask = tile * 10 % 110, .lines_ahead = tile};
+        const struct schedule schedule = {
+            .tile = tile, .ask = tile * 10 % 110, .lines_ahead = tile};
         cr_expect(same(&composed, walk(&composed, &schedule, 1 + tile % 3), alone),
                   "%s: tiles of %zu rows change the predictions", backend->name, tile);
     }

@@ -14,7 +14,8 @@ bool contender_is_reference(const struct contender *c)
 
 bool contender_is_ours(const struct contender *c)
 {
-    return !c->backend->peer && !contender_is_reference(c) && strcmp(c->backend->name, "compiler") != 0;
+    return !c->backend->peer && !contender_is_reference(c) &&
+           strcmp(c->backend->name, "compiler") != 0;
 }
 
 /* Whether the kernel is a layer's, so that its backend and ISA can compose a model. */

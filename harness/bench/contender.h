@@ -13,7 +13,8 @@ struct contender {
     enum isa isa;
     struct schedule schedule;
     const char *schedule_from; /* "built-in", "tuned" or "given"                                */
-    bool by_layers; /* layer by layer, for comparison with the one before it, which goes depth first */
+    bool by_layers; /* layer by layer, for comparison with the one before it, which goes depth first
+                     */
     bool borrows;   /* its weights are another contender's                                       */
     struct composed *composed; /* [copies]: passes go round them, each with packed weights of its
                                   own; 1 unless caches rotate                                   */

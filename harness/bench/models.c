@@ -7,8 +7,8 @@
 
 /* ---- records --------------------------------------------------------------------------------- */
 
-/* Between two uses of a layer's weights all others pass through the caches: what counts is where all
- * of them lie. */
+/* Between two uses of a layer's weights all others pass through the caches: what counts is where
+ * all of them lie. */
 struct need models_need(const struct models *models, const struct run *run, size_t rows)
 {
     struct need need = {.subject = models->subject,
@@ -55,7 +55,8 @@ static void record_states(json_t *record, const struct models *models, const str
 {
     enum cache_state cache = run->plan.cache;
     if (cache == CACHE_ROTATE && c->copies > 1)
-        record_count(record, "rotation", c->copies * schedule_weight_bytes(&models->subject->model));
+        record_count(record, "rotation",
+                     c->copies * schedule_weight_bytes(&models->subject->model));
     else if (cache == CACHE_ROTATE)
         cache = CACHE_WARM;
     record_text(record, "cache", cache_name(cache));
@@ -73,9 +74,9 @@ static void record_schedule(json_t *record, const struct models *models, const s
     record_count(record, "tile", deep ? c->schedule.tile : share);
     record_text(record, "shared_by", c->forward->by_columns ? "columns" : "rows");
     record_number(record, "bytes_saved",
-                  (double)run->seating.threads *
-                      schedule_bytes_saved(&c->schedule, &models->subject->model, share,
-                                           &run->topology));
+                  (double)run->seating.threads * schedule_bytes_saved(&c->schedule,
+                                                                      &models->subject->model,
+                                                                      share, &run->topology));
 }
 
 json_t *models_record_timed(const struct models *models, struct run *run, const struct roof *roof,

@@ -253,8 +253,8 @@ static bool add_scaling(struct plan *plan, size_t preset, struct seating seating
     bool alone = seating.threads == 1, fine = true;
     for (size_t b = 0; b < plan->batches && fine; b++)
         if (!alone || plan->batch[b] == most)
-            fine = add_job(plan,
-                           (struct job){JOB_SCALING, preset, 0, plan->batch[b], seating, 1.5});
+            fine =
+                add_job(plan, (struct job){JOB_SCALING, preset, 0, plan->batch[b], seating, 1.5});
     if (alone && most == plan->rows_each)
         return fine;
     return fine && add_job(plan, (struct job){JOB_SCALING, preset, 0, 0, seating, 1.5});

@@ -34,7 +34,7 @@ enum job_kind {
     JOB_KERNELS,  /* the layer's kernels side by side at `batch` rows            */
     JOB_COMPOSE,  /* the whole model for each backend                            */
     JOB_MODELS,   /* the models side by side at `batch` rows                     */
-    JOB_SCALING   /* the best model with `seating`: `batch` rows for all threads; 0: some for each */
+    JOB_SCALING /* the best model with `seating`: `batch` rows for all threads; 0: some for each */
 };
 
 struct job {

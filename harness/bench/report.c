@@ -233,7 +233,8 @@ static const json_t *most_rows(const struct run *run, const char *preset, bool o
     json_array_foreach(run->journal.records, i, r)
     {
         if (record_kind(r) != KIND_MODEL || strcmp(cell_text(r, "preset"), preset) != 0 ||
-            cell_invalid(r) || cell_by_layers(r) || (one_thread && record_get_number(r, "threads") > 1))
+            cell_invalid(r) || cell_by_layers(r) ||
+            (one_thread && record_get_number(r, "threads") > 1))
             continue;
         if (!best || record_get_number(r, "rows_per_s") > record_get_number(best, "rows_per_s"))
             best = r;

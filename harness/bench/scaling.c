@@ -38,7 +38,8 @@ static bool check_bits(struct models *models, struct run *run, struct contender 
         subject_forget(models->subject);
         contender_run(c);
         if (memcmp(alone, predictions, bytes) != 0)
-            fine = contender_drop(models, run, c, "predictions depend on the number of threads", fault);
+            fine = contender_drop(models, run, c, "predictions depend on the number of threads",
+                                  fault);
     }
     free(alone);
     return fine;
@@ -67,7 +68,8 @@ static bool sample_seated(struct models *models, struct run *run, struct contend
     struct sampling sampling = *wanted;
     struct eviction eviction;
     if (!run_seat(run, seating, fault) || !contender_bind(models, run, c, rows, fault) ||
-        !contender_check(models, run, c, fault) || (!c->invalid && !check_bits(models, run, c, fault)))
+        !contender_check(models, run, c, fault) ||
+        (!c->invalid && !check_bits(models, run, c, fault)))
         return false;
     activations_refresh(&models->subject->activations);
     if (c->invalid)

@@ -218,7 +218,8 @@ static void run_tiles(const struct forward *f, const struct call *first, size_t 
         size_t next = row + count, more = rows - next < tile ? rows - next : tile;
         struct call coming = later(f, 0, &first[0], next, more);
         struct ahead ahead;
-        ahead_begin(&ahead, &coming, (double)(count * f->schedule.ask) / 100 * f->composed->row_products);
+        ahead_begin(&ahead, &coming,
+                    (double)(count * f->schedule.ask) / 100 * f->composed->row_products);
         for (size_t l = 0; l < layers; l++) {
             struct call call = later(f, l, &first[l], row, count);
             call.ahead = more && f->schedule.ask ? &ahead : NULL;

@@ -15,7 +15,7 @@ struct forward {
     struct schedule schedule;
     struct team *team; /* NULL: its members do not run at the same time            */
     size_t rows, members;
-    size_t turned; /* the row whose ids come first */
+    size_t turned;     /* the row whose ids come first */
     bool by_columns;   /* members share output columns and tasks, and meet between layers */
     struct call *call; /* [members][layers]: of a member's first tile                     */
     bool *meets;       /* [layers]: all members must be there before that layer begins    */

@@ -35,7 +35,9 @@ struct schedule schedule_of(const struct model *model, const struct topology *to
     size_t l3 = topology->cache_bytes[2] ? topology->cache_bytes[2] : L3_USUAL;
     size_t rows = l2_room(topology) / schedule_row_bytes(model) / TILE_UNIT * TILE_UNIT;
     bool near = schedule_weight_bytes(model) <= l3 / 2;
-    return (struct schedule){.tile = !near ? 0 : rows ? rows : TILE_UNIT,
+    return (struct schedule){.tile = !near  ? 0
+                                     : rows ? rows
+                                            : TILE_UNIT,
                              .columns_below = COLUMNS_BELOW};
 }
 

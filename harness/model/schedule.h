@@ -20,8 +20,8 @@ struct schedule {
 /* Layer by layer, shared by rows. */
 extern const struct schedule schedule_layers;
 
-/* What follows from the caches. With A bytes of activations a row and W bytes of weights, tiles of t
- * rows write and read 2 A bytes a row between the layers and read W / t bytes of weights:
+/* What follows from the caches. With A bytes of activations a row and W bytes of weights, tiles of
+ * t rows write and read 2 A bytes a row between the layers and read W / t bytes of weights:
  *
  *     layer by layer     2 A beyond the L2     W / batch
  *     tiles of t rows    2 A within the L2     W / t beyond the L2     where t A is half the L2

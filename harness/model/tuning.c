@@ -32,8 +32,8 @@ void tuning_path(const struct topology *topology, char *path, size_t size)
 /* What models must share to share a schedule: all sizes but the tables' rows. */
 static void sizes_of(const struct ektm_config *c, char *text, size_t size)
 {
-    size_t used = (size_t)snprintf(text, size, "%zux%zu dense %zu bottom", c->fields, c->width,
-                                   c->dense);
+    size_t used =
+        (size_t)snprintf(text, size, "%zux%zu dense %zu bottom", c->fields, c->width, c->dense);
     for (size_t l = 0; l < c->bottoms && used < size; l++)
         used += (size_t)snprintf(text + used, size - used, "%s%zu", l ? "-" : " ", c->bottom[l]);
     if (used < size)
@@ -56,8 +56,9 @@ static bool check(const char *path, const json_t *file, struct fault *fault)
     for (size_t i = 0; i < json_array_size(schedules); i++) {
         const json_t *entry = json_array_get(schedules, i);
         if (!*text_of(entry, "sizes") || !*text_of(entry, "backend"))
-            return fault_caller(fault, "%s: schedule %zu does not say for which 'sizes' and "
-                                       "'backend' it is",
+            return fault_caller(fault,
+                                "%s: schedule %zu does not say for which 'sizes' and "
+                                "'backend' it is",
                                 path, i);
         for (size_t m = 0; m < MEMBERS; m++) {
             const json_t *value = json_object_get(entry, members[m].name);
@@ -162,9 +163,10 @@ bool tuning_store(const char *path, const struct ektm_config *config, const char
         return false;
     }
     if (!file)
-        file = json_pack("{s:s, s:[]}", "about",
-                         "found by `ektm tune`; harness/model/schedule.h says what the numbers mean",
-                         "schedules");
+        file =
+            json_pack("{s:s, s:[]}", "about",
+                      "found by `ektm tune`; harness/model/schedule.h says what the numbers mean",
+                      "schedules");
     json_t *schedules = json_object_get(file, "schedules"), *entry = json_object();
     sizes_of(config, sizes, sizeof sizes);
     json_object_set_new(entry, "preset", json_string(preset));

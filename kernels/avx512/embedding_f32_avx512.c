@@ -4,15 +4,15 @@
  *                         |                                             stripe of 128 columns
  *                b+k   [ . . ][ . ][ . . . ][ . ][ . ]    asked for, the same field's
  *
- * While a bag is added to sums in registers, the rows of the same field's bag some rows of the batch
- * later are asked for: the table and where it begins are the same, so that asking takes little more
- * than a load of the id. Before the first bag those of the first rows are. How many rows of the
- * batch, is as many lines as the memory works on at a time, one at least.
+ * While a bag is added to sums in registers, the rows of the same field's bag some rows of the
+ * batch later are asked for: the table and where it begins are the same, so that asking takes
+ * little more than a load of the id. Before the first bag those of the first rows are. How many
+ * rows of the batch, is as many lines as the memory works on at a time, one at least.
  *
- * A bag of one id is a copy; a sum is scaled for the mean as it is stored. An empty bag gives zeros.
- * Wider tables take one pass for each stripe; the last vector is masked. Bottleneck: the latency of
- * memory and, when that is hidden, how many lines it delivers at a time; from the near caches the
- * stores into x. */
+ * A bag of one id is a copy; a sum is scaled for the mean as it is stored. An empty bag gives
+ * zeros. Wider tables take one pass for each stripe; the last vector is masked. Bottleneck: the
+ * latency of memory and, when that is hidden, how many lines it delivers at a time; from the near
+ * caches the stores into x. */
 #include "kernels/avx512/rows.h"
 #include "kernels/kernel.h"
 #include "reference/operands.h"

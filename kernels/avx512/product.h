@@ -93,9 +93,9 @@ struct product {
 /* A stretch of terms for a block of rows. */
 struct stretch {
     const struct product *product;
-    size_t first, rows; /* the block                                                  */
-    size_t out, end;    /* the outputs                                                */
-    size_t term, terms; /* the panels' number of the first term, and how many there are */
+    size_t first, rows;    /* the block                                                  */
+    size_t out, end;       /* the outputs                                                */
+    size_t term, terms;    /* the panels' number of the first term, and how many there are */
     struct factor part[2]; /* of x, from the block's first row and the first term on, that meet
                               them: more than one where a factor ends between              */
     size_t parts;
@@ -182,9 +182,11 @@ static inline void stretch_parts(struct stretch *s)
     for (size_t f = 0; f < p->factors; begin += p->factor[f++].terms) {
         const struct factor *x = &p->factor[f];
         const size_t from = s->term > begin ? s->term - begin : 0;
-        const size_t end = at_most(x->terms, s->term + s->terms > begin ? s->term + s->terms - begin : 0);
+        const size_t end =
+            at_most(x->terms, s->term + s->terms > begin ? s->term + s->terms - begin : 0);
         if (from < end)
-            s->part[s->parts++] = (struct factor){x->x + s->first * x->ld + from, x->ld, end - from};
+            s->part[s->parts++] =
+                (struct factor){x->x + s->first * x->ld + from, x->ld, end - from};
     }
 }
 
@@ -193,8 +195,12 @@ static inline void product_block(const struct product *p, size_t row, size_t row
 {
     const struct panels *w = p->panels;
     const size_t out = p->outputs.first, count = p->outputs.count;
-    struct stretch s = {.product = p, .first = row, .rows = rows, .from = w->bias,
-                        .out = out, .end = count ? out + count : w->outs};
+    struct stretch s = {.product = p,
+                        .first = row,
+                        .rows = rows,
+                        .from = w->bias,
+                        .out = out,
+                        .end = count ? out + count : w->outs};
     do {
         s.terms = at_most(w->terms - s.term, w->stretch);
         s.last = s.term + s.terms == w->terms;
