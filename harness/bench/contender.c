@@ -186,12 +186,16 @@ struct contender *models_ours(struct models *models)
     return best;
 }
 
+void models_drop_last(struct models *models)
+{
+    contender_free(&models->contender[--models->count]);
+}
+
 void models_free(struct models *models)
 {
-    for (size_t i = 0; i < models->count; i++)
-        contender_free(&models->contender[i]);
+    while (models->count)
+        models_drop_last(models);
     competitor_free(&models->reference_time);
-    models->count = 0;
 }
 
 void contender_run(void *argument)

@@ -49,6 +49,9 @@ void models_free(struct models *models);
 struct contender *models_vary(struct models *models, const struct contender *of,
                               const struct schedule *schedule, struct fault *fault);
 
+/* Takes back the contender that was added last. */
+void models_drop_last(struct models *models);
+
 bool contender_is_reference(const struct contender *contender);
 
 /* Whether its kernels are written by hand. */

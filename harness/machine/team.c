@@ -31,7 +31,7 @@ enum {
 
 struct member {
     _Alignas(LINE) _Atomic uint32_t done; /* the last epoch that it and all below it finished */
-    _Atomic uint32_t met; /* meetings that it and all below it have come to    */
+    _Atomic uint32_t met;                 /* meetings that it and all below it have come to    */
     struct team *team;
     pthread_t thread; /* of all but the caller */
     size_t index;
@@ -158,8 +158,8 @@ void team_meet(struct team *team, size_t member)
     atomic_store_explicit(&team->member[member].met, turn, memory_order_release);
     if (member == 0)
         atomic_store_explicit(&team->meetings, turn, memory_order_release);
-    for (unsigned looks = 0;
-         atomic_load_explicit(&team->meetings, memory_order_acquire) != turn; looks++)
+    for (unsigned looks = 0; atomic_load_explicit(&team->meetings, memory_order_acquire) != turn;
+         looks++)
         wait_between(team, looks);
 }
 

@@ -23,8 +23,8 @@ struct team *team_start(const struct topology *topology, enum placement placemen
  * untimed one precede what is timed. */
 void team_run(struct team *team, team_work *work, void *argument);
 
-/* For use within work: returns when every member has come here as often as `member`. What each wrote
- * before is seen by all afterwards. */
+/* For use within work: returns when every member has come here as often as `member`. What each
+ * wrote before is seen by all afterwards. */
 void team_meet(struct team *team, size_t member);
 
 /* Ends the threads and gives the caller, the one that started it, its old affinity back. */

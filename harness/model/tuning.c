@@ -145,7 +145,7 @@ static bool replace(const char *path, const json_t *file, struct fault *fault)
 {
     char fresh[PATHS + 16];
     snprintf(fresh, sizeof fresh, "%s.new", path);
-    if (json_dump_file(file, fresh, JSON_INDENT(2)) == 0 && rename(fresh, path) == 0)
+    if (json_dump_file(file, fresh, JSON_INDENT(2) | JSON_REAL_PRECISION(4)) == 0 && rename(fresh, path) == 0)
         return true;
     unlink(fresh);
     return fault_machine(fault, "%s: cannot be written: %s", path, strerror(errno));
