@@ -20,7 +20,7 @@ enum { VECTORS_OF_LINE = 2, STRIPE_VECTORS = 16, STRIPE = STRIPE_VECTORS * LANES
  * caller wants (0: no wish). */
 INLINE size_t rows_ahead(const size_t vectors, size_t wanted)
 {
-    enum { LINES_UNDER_WAY = 96, ROWS_UNDER_WAY = 32 };
+    enum { LINES_UNDER_WAY = 384, ROWS_UNDER_WAY = 64 };
     const size_t lines = (vectors + 1) / VECTORS_OF_LINE;
     if (wanted)
         return (wanted + lines - 1) / lines;
@@ -32,9 +32,9 @@ INLINE size_t rows_ahead(const size_t vectors, size_t wanted)
 INLINE void row_prefetch(const float *row, const size_t vectors, size_t width)
 {
     for (size_t v = 0; v < vectors; v += VECTORS_OF_LINE)
-        _mm_prefetch((const char *)(row + v * LANES), _MM_HINT_T0);
+        _mm_prefetch((const char *)(row + v * LANES), _MM_HINT_T1);
     if ((uintptr_t)row % 64)
-        _mm_prefetch((const char *)(row + width - 1), _MM_HINT_T0);
+        _mm_prefetch((const char *)(row + width - 1), _MM_HINT_T1);
 }
 
 /* sum += row; the last vector is masked. */

@@ -20,7 +20,7 @@ enum { STRIPE_VECTORS = 8, STRIPE = STRIPE_VECTORS * LANES };
  * caller wants (0: no wish). */
 INLINE size_t rows_ahead(const size_t vectors, size_t wanted)
 {
-    enum { LINES_UNDER_WAY = 96, ROWS_UNDER_WAY = 32 };
+    enum { LINES_UNDER_WAY = 384, ROWS_UNDER_WAY = 64 };
     if (wanted)
         return (wanted + vectors - 1) / vectors;
     size_t rows = LINES_UNDER_WAY / vectors;
@@ -31,9 +31,9 @@ INLINE size_t rows_ahead(const size_t vectors, size_t wanted)
 INLINE void row_prefetch(const float *row, const size_t vectors, size_t width)
 {
     for (size_t v = 0; v < vectors; v++)
-        _mm_prefetch((const char *)(row + v * LANES), _MM_HINT_T0);
+        _mm_prefetch((const char *)(row + v * LANES), _MM_HINT_T1);
     if ((uintptr_t)row % 64)
-        _mm_prefetch((const char *)(row + width - 1), _MM_HINT_T0);
+        _mm_prefetch((const char *)(row + width - 1), _MM_HINT_T1);
 }
 
 /* sum += row; the last vector is masked. */
