@@ -7,9 +7,9 @@
 #include <stdint.h>
 
 /* A dot product is so many sums side by side. */
-enum { SUMS = 16 };
-typedef float sums __attribute__((vector_size(SUMS * sizeof(float)), aligned(4), may_alias));
-typedef int32_t masks __attribute__((vector_size(SUMS * sizeof(int32_t)), aligned(4)));
+enum { CHAINS = 16 };
+typedef float sums __attribute__((vector_size(CHAINS * sizeof(float)), aligned(4), may_alias));
+typedef int32_t masks __attribute__((vector_size(CHAINS * sizeof(int32_t)), aligned(4)));
 
 #if defined(__x86_64__)
 #    define LEVEL(name)  name##_avx512

@@ -66,7 +66,7 @@ static TARGET void LEVEL(units)(float *logit, struct rows hidden, const float *u
         const float *row = hidden.data + r * hidden.ld;
         sums sum = {0};
         size_t h = 0;
-        for (; h + SUMS <= units; h += SUMS) {
+        for (; h + CHAINS <= units; h += CHAINS) {
             sums unit = *(const sums *)(row + h) + *(const sums *)(u + h);
             unit = (sums)((masks)unit & ~(unit < 0));
             sum += *(const sums *)(w + h) * unit;
@@ -75,7 +75,7 @@ static TARGET void LEVEL(units)(float *logit, struct rows hidden, const float *u
             float unit = row[h + l] + u[h + l];
             sum[l] += w[h + l] * (0 > unit ? 0 : unit);
         }
-        for (size_t half = SUMS / 2; half > 0; half /= 2)
+        for (size_t half = CHAINS / 2; half > 0; half /= 2)
             for (size_t l = 0; l < half; l++)
                 sum[l] += sum[l + half];
         logit[r] += sum[0];
@@ -84,12 +84,12 @@ static TARGET void LEVEL(units)(float *logit, struct rows hidden, const float *u
 
 static TARGET void LEVEL(predict)(float *p, size_t ld, const float *logit, size_t rows)
 {
-    for (size_t r = 0; r < rows; r += SUMS) {
-        size_t count = rows - r < SUMS ? rows - r : SUMS;
-        float lane[SUMS] = {0};
+    for (size_t r = 0; r < rows; r += CHAINS) {
+        size_t count = rows - r < CHAINS ? rows - r : CHAINS;
+        float lane[CHAINS] = {0};
         for (size_t l = 0; l < count; l++)
             lane[l] = logit[r + l];
-        for (size_t l = 0; l < SUMS; l++)
+        for (size_t l = 0; l < CHAINS; l++)
             lane[l] = LEVEL(logistic)(lane[l]);
         for (size_t l = 0; l < count; l++)
             p[(r + l) * ld] = lane[l];

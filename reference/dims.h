@@ -15,6 +15,7 @@ enum axis {
     TASKS,  /* CVR tasks, T (CTR, task 0, is not counted)                      */
     HIDDEN, /* hidden width of a head, H                                       */
     STEPS,  /* dependent steps of the `fma` probe                              */
+    SUMS,   /* sums that the rows of the `gather` probe are added up to        */
     AXES,
     AXIS_NONE = AXES /* ends an operand's list of axes */
 };

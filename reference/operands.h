@@ -4,6 +4,8 @@
 #ifndef EKTM_REFERENCE_OPERANDS_H
 #define EKTM_REFERENCE_OPERANDS_H
 
+#include "reference/dims.h"
+
 /* x[b,f] = sum of table[first[f] + id] over the ids of bag (b,f); mean instead of sum as an option;
  * zeros for an empty bag. EKTM.md, layer 1. The tables of all fields are stacked in one. */
 enum {
@@ -84,7 +86,13 @@ enum {
 enum {
     GATHER_IDS,   /* i32 [IDS]     */
     GATHER_TABLE, /* [ROWS, WIDTH] */
-    GATHER_Y      /* out [WIDTH]   */
+    GATHER_Y      /* out [SUMS, WIDTH] */
 };
+
+/* Sum `s` is of the ids from here to where the next one's begin: shares as even as can be. */
+static inline size_t gather_begin(const size_t extent[AXES], size_t s)
+{
+    return s * extent[IDS] / extent[SUMS];
+}
 
 #endif

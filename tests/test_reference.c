@@ -149,10 +149,10 @@ Test(reference, probes)
     op_find("stream")->reference(&read);
     near(y, (double[]){1, 1, 1}, 3, "write");
     int32_t ids[] = {2, 0, 2};
-    struct call gather = {.dims.extent = {[IDS] = 3, [ROWS] = 3, [WIDTH] = 1},
+    struct call gather = {.dims.extent = {[IDS] = 3, [ROWS] = 3, [WIDTH] = 1, [SUMS] = 2},
                           .tensor = {indices(ids, 1), reals(x, 1), reals(y, 1)}};
     op_find("gather")->reference(&gather);
-    near(y, (double[]){7}, 1, "gather");
+    near(y, (double[]){x[2], x[0] + x[2]}, 2, "gather");
 }
 
 /* Bytes are derived from the operands unless the op counts its own. */

@@ -75,7 +75,7 @@ static struct call gather_piece(const struct question *q, const struct ground *g
     struct tensor table = {ground_data(ground, member), width, DTYPE_F32};
     for (size_t i = 0; i < count; i++)
         ids[i] = (int32_t)random_below(random, rows);
-    return gather_call(&table, rows, width, ids, count, ground_output(ground, member));
+    return gather_call(&table, rows, width, ids, count, ground_output(ground, member), 1);
 }
 
 static void fill_calls(struct probe *probe, const struct question *q, const struct ground *ground,

@@ -39,13 +39,12 @@ static struct pass pass_of(const struct models *models, const struct run *run,
         const struct op *op = s->model.ektm.layer[l].op;
         struct call all = ektm_call(&s->model.ektm, &s->activations.memory, l, c->rows);
         struct call own = ektm_call(&s->model.ektm, &s->activations.memory, l, share);
-        double ids = (double)share / (double)s->activations.rows_max; /* a call has those of all */
+        /* The inputs' ids are those of all rows. */
+        own.dims.extent[IDS] = own.dims.extent[IDS] * share / s->activations.rows_max;
         struct work work = work_of(op, &own, true);
-        work.gathered *= ids;
         bound_add(&pass.bound, roof, &work, c->isa);
-        bool gathers = work.gathered > 0;
-        pass.flops += op->flops(&all) * (gathers ? ids * (double)c->rows / (double)share : 1);
-        pass.bytes += op_bytes(op, &all) * (gathers ? ids * (double)c->rows / (double)share : 1);
+        pass.flops += op->flops(&all);
+        pass.bytes += op_bytes(op, &all);
     }
     return pass;
 }

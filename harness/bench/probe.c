@@ -61,12 +61,13 @@ struct call copy_call(float *x, float *y, size_t bytes)
 }
 
 struct call gather_call(const struct tensor *table, size_t rows, size_t width, int32_t *ids,
-                        size_t count, float *y)
+                        size_t count, float *y, size_t sums)
 {
-    struct call call = {.dims.extent = {[IDS] = count, [ROWS] = rows, [WIDTH] = width}};
+    struct call call = {
+        .dims.extent = {[IDS] = count, [ROWS] = rows, [WIDTH] = width, [SUMS] = sums}};
     call.tensor[GATHER_IDS] = (struct tensor){ids, 1, DTYPE_I32};
     call.tensor[GATHER_TABLE] = *table;
-    call.tensor[GATHER_Y] = vector(y);
+    call.tensor[GATHER_Y] = (struct tensor){y, width, DTYPE_F32};
     return call;
 }
 

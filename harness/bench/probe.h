@@ -72,6 +72,6 @@ struct call read_call(float *x, size_t bytes, float *y);
 struct call write_call(float *x, float *y, size_t bytes);
 struct call copy_call(float *x, float *y, size_t bytes);
 struct call gather_call(const struct tensor *table, size_t rows, size_t width, int32_t *ids,
-                        size_t count, float *y);
+                        size_t count, float *y, size_t sums);
 
 #endif

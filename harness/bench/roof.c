@@ -10,7 +10,7 @@
 
 extern const struct op fma_op, stream_op, gather_op, embedding_op;
 
-enum { PIECE_MOST = 8 << 20, PIECE = 1 << 20, IDS_PIECE = 2048, LINE_FLOATS = 16 };
+enum { PIECE_MOST = 8 << 20, PIECE = 1 << 20, IDS_PIECE = 64, LINE_FLOATS = 16 };
 
 /* ---- probes ---------------------------------------------------------------------------------- */
 
@@ -107,8 +107,8 @@ static bool add_stream(struct roof *roof, const struct run *run, struct fault *f
     return true;
 }
 
-/* The rows that an embedding reads, in its order; each member begins elsewhere, as it does there.
- */
+/* The rows that an embedding reads, in its order, and as much written as it writes; each member
+ * begins elsewhere, as it does there. */
 static bool add_gather(struct roof *roof, const struct run *run, struct fault *fault)
 {
     const struct need *need = &roof->need;
@@ -123,13 +123,19 @@ static bool add_gather(struct roof *roof, const struct run *run, struct fault *f
     struct probe *probe = add(roof, run, widest(&gather_op), count / piece, fault);
     if (!probe)
         return false;
+    /* As many sums as the embedding has bags, of as many ids each on the average. */
+    size_t sums = (piece * need->rows_all * config->fields + count - 1) / count;
+    roof->sums_bytes = members * sums * config->width * sizeof *roof->sums;
+    roof->sums = memory_alloc(roof->sums_bytes, run->plan.pages);
+    if (!roof->sums)
+        return fault_memory(fault, "the probes");
     struct tensor table = need->subject->activations.memory.table;
     for (size_t t = 0; t < probe->turns; t++)
         for (size_t m = 0; m < members; m++) {
             size_t from = (t + m * probe->turns / members) % probe->turns * piece;
             *probe_call(probe, t, m) =
                 gather_call(&table, subject_rows(need->subject), config->width, roof->ids + from,
-                            piece, own(roof, m));
+                            piece, roof->sums + m * sums * config->width, sums);
         }
     double bytes = subject_embedding_bytes(need->subject, need->subject->activations.rows_max);
     probe->bytes = (size_t)bytes;
@@ -196,6 +202,7 @@ void roof_free(struct roof *roof)
     for (size_t i = 0; i < roof->count; i++)
         probe_free(&roof->probe[i]);
     memory_free(roof->block, roof->block_bytes);
+    memory_free(roof->sums, roof->sums_bytes);
     free(roof->ids);
     *roof = (struct roof){.count = 0};
 }
@@ -219,7 +226,9 @@ struct work work_of(const struct op *op, const struct call *call, bool inner)
     struct work work = {.flops = op->flops(call)};
     if (op == &embedding_op) {
         size_t ids = call->dims.extent[IDS], width = call->dims.extent[WIDTH];
-        work.gathered = (double)ids * (double)(width * sizeof(float) + sizeof(int32_t));
+        size_t bags = call->dims.extent[BATCH] * call->dims.extent[FIELDS];
+        work.gathered = (double)ids * (double)(width * sizeof(float) + sizeof(int32_t)) +
+                        (double)(bags * width * sizeof(float));
         return work;
     }
     if (!inner) {

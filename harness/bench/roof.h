@@ -31,6 +31,8 @@ struct roof {
     void *block;
     size_t block_bytes;
     int32_t *ids; /* of every row gathered: rows of the stacked table */
+    float *sums;  /* of the rows gathered, each member's */
+    size_t sums_bytes;
 };
 
 /* Makes the probes for the run's team, and appends them to the competitors from `competitor` on,

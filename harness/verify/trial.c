@@ -56,6 +56,7 @@ static const struct awkward {
     AWKWARD("stream", IN, {1, 2, 3, 7, 8, 9, 15, 17, 31, 33, 63, 64, 65, 127, 129, 1000, 4097}),
     AWKWARD("gather", IDS, {0, 1, 2, 3, 7, 8, 9, 31, 100}),
     AWKWARD("gather", WIDTH, WIDTHS),
+    AWKWARD("gather", SUMS, {1, 1, 2, 3, 7, 0, 10, 40}),
     AWKWARD("gather", ROWS, {1, 2, 7, 1000}),
 #undef AWKWARD
 };

@@ -1,4 +1,4 @@
-/* Random rows, read and added up: y = sum over k of table[ids[k]].
+/* Random rows, read and added up: y[s] = sum over k in part s of table[ids[k]].
  *
  *      ids   . . . . . . . . . . . .
  *                ^ adding    ^ prefetching
@@ -9,6 +9,7 @@
  * masked. Bottleneck: how many lines memory delivers at a time. */
 #include "kernels/avx2/rows.h"
 #include "kernels/kernel.h"
+#include "kernels/shares.h"
 #include "reference/operands.h"
 
 extern const struct op gather_op;
@@ -17,25 +18,28 @@ extern const struct backend avx2_backend;
 INLINE void stripe(const struct call *call, size_t column, size_t width, const size_t vectors)
 {
     const struct tensor *t = call->tensor;
-    const size_t count = call->dims.extent[IDS], ld = t[GATHER_TABLE].ld;
+    const size_t *n = call->dims.extent, count = n[IDS], ld = t[GATHER_TABLE].ld;
     const size_t ahead = rows_ahead(vectors, call->options.lines_ahead);
     const int32_t *ids = t[GATHER_IDS].data;
     const float *table = (const float *)t[GATHER_TABLE].data + column;
     const struct lanes tail = lanes_of(width - (vectors - 1) * LANES);
-    __m256 sum[STRIPE_VECTORS];
-    for (size_t v = 0; v < vectors; v++)
-        sum[v] = _mm256_setzero_ps();
     for (size_t k = 0; k < ahead && k < count; k++)
         row_prefetch(table + (size_t)ids[k] * ld, vectors, width);
-    for (size_t k = 0; k < count; k++) {
-        if (k + ahead < count)
-            row_prefetch(table + (size_t)ids[k + ahead] * ld, vectors, width);
-        row_add(sum, table + (size_t)ids[k] * ld, vectors, tail);
+    struct shares shares = shares_of(count, n[SUMS]);
+    for (size_t s = 0, k = 0; s < n[SUMS]; s++) {
+        __m256 sum[STRIPE_VECTORS];
+        for (size_t v = 0; v < vectors; v++)
+            sum[v] = _mm256_setzero_ps();
+        for (const size_t end = share_end(&shares); k < end; k++) {
+            if (k + ahead < count)
+                row_prefetch(table + (size_t)ids[k + ahead] * ld, vectors, width);
+            row_add(sum, table + (size_t)ids[k] * ld, vectors, tail);
+        }
+        float *y = (float *)t[GATHER_Y].data + s * t[GATHER_Y].ld + column;
+        for (size_t v = 0; v + 1 < vectors; v++)
+            _mm256_storeu_ps(y + v * LANES, sum[v]);
+        store_lanes(y + (vectors - 1) * LANES, tail, sum[vectors - 1]);
     }
-    float *y = (float *)t[GATHER_Y].data + column;
-    for (size_t v = 0; v + 1 < vectors; v++)
-        _mm256_storeu_ps(y + v * LANES, sum[v]);
-    store_lanes(y + (vectors - 1) * LANES, tail, sum[vectors - 1]);
 }
 
 static void run(const struct call *call) { FOR_EACH_STRIPE(stripe, call, call->dims.extent[WIDTH]) }

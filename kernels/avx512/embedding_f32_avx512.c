@@ -47,9 +47,13 @@ INLINE void bag_prefetch(const struct field *field, const int32_t *bag, size_t w
 INLINE void bag_add(__m512 sum[STRIPE_VECTORS], const struct field *field, const int32_t *bag,
                     const size_t vectors, __mmask16 tail)
 {
+    const int32_t begin = bag[0], end = bag[1];
+    const float *row = field->table + (size_t)(begin < end ? field->ids[begin] : 0) * field->ld;
     for (size_t v = 0; v < vectors; v++)
-        sum[v] = _mm512_setzero_ps();
-    for (int32_t at = bag[0]; at < bag[1]; at++)
+        sum[v] = begin < end
+                     ? _mm512_maskz_loadu_ps(v + 1 == vectors ? tail : 0xffff, row + v * LANES)
+                     : _mm512_setzero_ps();
+    for (int32_t at = begin + 1; at < end; at++)
         row_add(sum, field->table + (size_t)field->ids[at] * field->ld, vectors, tail);
 }
 

@@ -7,8 +7,13 @@
 static void run(const struct call *call)
 {
     const struct tensor *t = call->tensor;
-    add_rows(t[GATHER_Y].data, t[GATHER_TABLE].data, t[GATHER_TABLE].ld, t[GATHER_IDS].data,
-             call->dims.extent[IDS], call->dims.extent[WIDTH]);
+    const size_t *n = call->dims.extent;
+    for (size_t s = 0; s < n[SUMS]; s++) {
+        const size_t begin = gather_begin(n, s);
+        add_rows((float *)t[GATHER_Y].data + s * t[GATHER_Y].ld, t[GATHER_TABLE].data,
+                 t[GATHER_TABLE].ld, (const int32_t *)t[GATHER_IDS].data + begin,
+                 gather_begin(n, s + 1) - begin, n[WIDTH]);
+    }
 }
 
 const struct kernel KERNEL = {

@@ -4,18 +4,18 @@
 #include "kernels/compiler/variant.h"
 
 /* Sums that do not wait for each other. */
-enum { SUMS = 64 };
+enum { CHAINS = 64 };
 
 static float total(const float *restrict x, size_t count)
 {
-    float sum[SUMS] = {0}, rest = 0;
+    float sum[CHAINS] = {0}, rest = 0;
     size_t i = 0;
-    for (; i + SUMS <= count; i += SUMS)
-        for (size_t s = 0; s < SUMS; s++)
+    for (; i + CHAINS <= count; i += CHAINS)
+        for (size_t s = 0; s < CHAINS; s++)
             sum[s] += x[i + s];
     for (; i < count; i++)
         rest += x[i];
-    for (size_t s = 0; s < SUMS; s++)
+    for (size_t s = 0; s < CHAINS; s++)
         rest += sum[s];
     return rest;
 }

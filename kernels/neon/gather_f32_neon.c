@@ -1,4 +1,4 @@
-/* y = sum over k of table[ids[k]]: random rows, read and added up.
+/* y[s] = sum over k in part s of table[ids[k]]: random rows, read and added up.
  *
  * Rows go in blocks of eight. While a block is added up, the rows of a block some 8 KiB further on
  * are prefetched, so that as many cache lines are on their way as the core can track:
@@ -14,45 +14,39 @@
 #include "kernels/neon/rows.h"
 #include "reference/operands.h"
 
-#include <string.h>
+enum { BLOCK_IDS = 8 };
 
-enum { BLOCK_IDS = 8, COLUMNS = 256 };
-
-/* Prefetches `width` columns of the rows [from, from + BLOCK_IDS) that exist. */
-static void prefetch_block(const struct rows *rows, size_t from, size_t width)
+/* Prefetches the rows [from, end) that exist. */
+static void prefetch_block(const struct rows *rows, size_t from, size_t end, size_t width)
 {
-    for (size_t i = from; i < from + BLOCK_IDS && i < rows->count; i++)
+    for (size_t i = from; i < end && i < rows->count; i++)
         prefetch_row(row_at(rows, i), width);
 }
 
-/* sum[0 .. width) = all the rows' first `width` columns. */
-static void sum_columns(const struct rows *rows, size_t width, float sum[COLUMNS])
+/* y[0 .. width) = the rows [begin, end), those `ahead` further on being asked for. */
+static void sum_part(const struct rows *all, size_t begin, size_t end, size_t ahead, size_t width,
+                     float *y)
 {
-    size_t ahead = (rows_ahead(width, 0) + BLOCK_IDS - 1) / BLOCK_IDS * BLOCK_IDS;
-    for (size_t i = 0; i < ahead; i += BLOCK_IDS)
-        prefetch_block(rows, i, width);
-    for (size_t i = 0; i < rows->count; i += BLOCK_IDS) {
-        struct rows block = {rows->table, rows->ld, rows->ids + i, rows->count - i};
-        if (block.count > BLOCK_IDS)
-            block.count = BLOCK_IDS;
-        prefetch_block(rows, i + ahead, width);
-        sum_rows(&block, width, sum, 1, i > 0);
+    for (size_t e = 0; e < width && begin == end; e++)
+        y[e] = 0;
+    for (size_t i = begin; i < end; i += BLOCK_IDS) {
+        const size_t count = end - i < BLOCK_IDS ? end - i : BLOCK_IDS;
+        const struct rows block = {all->table, all->ld, all->ids + i, count};
+        prefetch_block(all, i + ahead, i + ahead + count, width);
+        sum_rows(&block, width, y, 1, i > begin);
     }
 }
 
 static void run(const struct call *call)
 {
     const size_t *n = call->dims.extent;
-    const struct tensor *t = call->tensor, *table = &t[GATHER_TABLE];
-    float *y = t[GATHER_Y].data;
-    for (size_t at = 0; at < n[WIDTH]; at += COLUMNS) {
-        size_t width = n[WIDTH] - at < COLUMNS ? n[WIDTH] - at : COLUMNS;
-        const struct rows rows = {(const float *)table->data + at, table->ld, t[GATHER_IDS].data,
-                                  n[IDS]};
-        float sum[COLUMNS] = {0};
-        sum_columns(&rows, width, sum);
-        memcpy(y + at, sum, width * sizeof *y);
-    }
+    const struct tensor *t = call->tensor, *y = &t[GATHER_Y];
+    const size_t ahead = rows_ahead(n[WIDTH], call->options.lines_ahead);
+    const struct rows all = {t[GATHER_TABLE].data, t[GATHER_TABLE].ld, t[GATHER_IDS].data, n[IDS]};
+    prefetch_block(&all, 0, ahead, n[WIDTH]);
+    for (size_t s = 0; s < n[SUMS]; s++)
+        sum_part(&all, gather_begin(n, s), gather_begin(n, s + 1), ahead, n[WIDTH],
+                 (float *)y->data + s * y->ld);
 }
 
 extern const struct op gather_op;
