@@ -38,12 +38,18 @@ static void add_try(struct tries *tries, struct schedule schedule)
 
 /* ---- measuring ------------------------------------------------------------------------------- */
 
+/* ns of samples. */
+static double time_of_try(const struct arguments *arguments)
+{
+    return arguments->quick ? 20e6 : arguments->full ? 1000e6 : 300e6;
+}
+
 /* Samples all of them in turns; predictions of each are checked first. */
 static bool measure(struct tune *tune, struct tries *tries, struct fault *fault)
 {
     struct run *run = &tune->run;
     struct sampling sampling = run->plan.sampling;
-    sampling.budget *= (double)tries->count / (4 * TRIES_MAX);
+    sampling.budget = (double)tries->count * time_of_try(run->arguments);
     sampling.stride = 1e6; /* ns: time to bring back what the one before drove out */
     size_t before = tune->models.count;
     bool fine = true;

@@ -1,6 +1,7 @@
 /* The commands from outside: exit statuses, sentences and what they print. EKTM names the
  * executable. */
 #include "harness/fault.h"
+#include "harness/results/file.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -99,12 +100,59 @@ Test(commands, help_is_data)
 {
     static const char *const lines[] = {"--help",         "-h",           "help",
                                         "list --help",    "check --help", "bench --help",
-                                        "machine --help", "init --help",  "predict --help"};
+                                        "machine --help", "init --help",  "tune --help",
+                                        "predict --help"};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         cr_assert_eq(run(lines[i]), STATUS_DONE, "%s: %s", lines[i], talk);
         cr_assert(strncmp(out, "Usage: ektm ", 12) == 0 && *talk == '\0', "%s", lines[i]);
     }
     cr_assert(strstr(out, "--backend=NAME ") != NULL, "predict takes one backend:\n%s", out);
+}
+
+/* Lines of the folder's r.jsonl with that value, which is taken over. */
+static size_t count_recorded(const char *column, json_t *value)
+{
+    char path[128];
+    struct fault fault;
+    size_t count = 0;
+    snprintf(path, sizeof path, "%s/r.jsonl", folder);
+    json_t *records = results_read(path, NULL, &fault);
+    cr_assert(records != NULL, "%s", fault.text);
+    for (size_t i = 0; i < json_array_size(records); i++)
+        count += json_equal(json_object_get(json_array_get(records, i), column), value) != 0;
+    json_decref(records);
+    json_decref(value);
+    return count;
+}
+
+/* Without kernels written by hand there is nothing to tune. */
+Test(commands, tune_writes_what_bench_uses)
+{
+    char line[512];
+    snprintf(line, sizeof line, "tune --preset tiny --quick --batch 1,64 --out '%s/t.json'",
+             folder);
+    int status = run(line);
+    if (status == STATUS_MACHINE && strstr(talk, "no kernels written by hand run here"))
+        cr_skip_test("%s", talk);
+    cr_assert_eq(status, STATUS_DONE, "%s", talk);
+    cr_assert(strstr(out, "lines_ahead") && strstr(out, "written to"), "%s", out);
+    snprintf(line, sizeof line,
+             "bench --preset tiny --quick --batch 1,64 --threads 1 --tuning '%s/t.json' --out "
+             "'%s/r.jsonl'",
+             folder, folder);
+    cr_assert_eq(run(line), STATUS_DONE, "%s", talk);
+    cr_expect_gt(count_recorded("schedule", json_string("tuned")), 0);
+}
+
+Test(commands, tile_is_given)
+{
+    char line[512];
+    snprintf(line, sizeof line,
+             "bench --preset tiny --quick --batch 64 --threads 1 --tile 5 --out '%s/r.jsonl'",
+             folder);
+    cr_assert_eq(run(line), STATUS_DONE, "%s", talk);
+    bool ours = strstr(out, "depth first against layer by layer") != NULL;
+    cr_expect_eq(count_recorded("tile", json_integer(5)) > 0, ours, "%s", out);
 }
 
 /* ---- what is refused ------------------------------------------------------------------------- */
@@ -120,6 +168,11 @@ static const struct {
     {"check --batch 5", STATUS_CALLER, "ektm: --batch is for the layers that --preset adds"},
     {"check --dtype bf16", STATUS_CALLER, "ektm: --dtype: 'bf16' is not known; allowed: f32"},
     {"bench --placement foo", STATUS_CALLER, "'foo' is not known; compact and spread are allowed"},
+    {"bench --tile x", STATUS_CALLER, "ektm: --tile: 'x' is not a whole number from 0 to"},
+    {"bench --quick --preset tiny --tuning /nowhere/t.json --batch 1 --out /dev/full",
+     STATUS_CALLER, "/nowhere/t.json: "},
+    {"tune --batch 0", STATUS_CALLER, "ektm: --batch: '0'"},
+    {"tune --preset huge", STATUS_CALLER, "ektm: --preset: 'huge'"},
     {"check --op cosine", STATUS_CALLER, "ektm: --op: 'cosine' is not known; `ektm list`"},
     {"check all", STATUS_CALLER, "ektm: 'all' is no option"},
     {"list --wide", STATUS_CALLER, "--wide"},
