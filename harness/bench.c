@@ -5,6 +5,7 @@
 #include "harness/bench/report.h"
 #include "harness/bench/scaling.h"
 #include "harness/command.h"
+#include "harness/model/tuning.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -178,7 +179,8 @@ static bool begin(struct bench *bench, struct fault *fault)
     counters_open(&run->counters);
     if (!topology_load(&run->topology, NULL, fault))
         return false;
-    if (!plan_make(&run->plan, arguments, &run->topology, fault)) {
+    if (!tuning_check(arguments->tuning, &run->topology, fault) ||
+        !plan_make(&run->plan, arguments, &run->topology, fault)) {
         topology_free(&run->topology);
         return false;
     }

@@ -104,17 +104,33 @@ static size_t place_of(const json_t *schedules, const char *sizes, const char *b
     return i;
 }
 
+/* The file that is meant; NULL with no fault where there is none. */
+static json_t *load_named(const char *path, const struct topology *topology, bool *fine,
+                          struct fault *fault)
+{
+    char usual[PATHS];
+    *fine = true;
+    if (path && strcmp(path, "none") == 0)
+        return NULL;
+    tuning_path(topology, usual, sizeof usual);
+    return load(path ? path : usual, !path, fine, fault);
+}
+
+bool tuning_check(const char *path, const struct topology *topology, struct fault *fault)
+{
+    bool fine;
+    json_decref(load_named(path, topology, &fine, fault));
+    return fine;
+}
+
 bool tuning_find(const char *path, const struct topology *topology,
                  const struct ektm_config *config, const char *backend, struct schedule *schedule,
                  bool *found, struct fault *fault)
 {
-    char usual[PATHS], sizes[SIZES];
+    char sizes[SIZES];
     bool fine;
     *found = false;
-    if (path && strcmp(path, "none") == 0)
-        return true;
-    tuning_path(topology, usual, sizeof usual);
-    json_t *file = load(path ? path : usual, !path, &fine, fault);
+    json_t *file = load_named(path, topology, &fine, fault);
     if (!file)
         return fine;
     const json_t *schedules = json_object_get(file, "schedules");
@@ -145,7 +161,8 @@ static bool replace(const char *path, const json_t *file, struct fault *fault)
 {
     char fresh[PATHS + 16];
     snprintf(fresh, sizeof fresh, "%s.new", path);
-    if (json_dump_file(file, fresh, JSON_INDENT(2) | JSON_REAL_PRECISION(4)) == 0 && rename(fresh, path) == 0)
+    if (json_dump_file(file, fresh, JSON_INDENT(2) | JSON_REAL_PRECISION(4)) == 0 &&
+        rename(fresh, path) == 0)
         return true;
     unlink(fresh);
     return fault_machine(fault, "%s: cannot be written: %s", path, strerror(errno));

@@ -16,6 +16,9 @@ bool tuning_find(const char *path, const struct topology *topology,
                  const struct ektm_config *config, const char *backend, struct schedule *schedule,
                  bool *found, struct fault *fault);
 
+/* Whether tuning_find could read the file, so that a mistake is told before anything is measured. */
+bool tuning_check(const char *path, const struct topology *topology, struct fault *fault);
+
 /* Writes what was found into the file, in place of what it says of the same sizes and backend; what
  * else it says stays. The file is replaced when the new one is whole; folders are made. `evidence`
  * is kept beside it (taken over); `preset` is for people. */
