@@ -16,7 +16,8 @@ bool tuning_find(const char *path, const struct topology *topology,
                  const struct ektm_config *config, const char *backend, struct schedule *schedule,
                  bool *found, struct fault *fault);
 
-/* Whether tuning_find could read the file, so that a mistake is told before anything is measured. */
+/* Whether tuning_find could read the file, so that a mistake is told before anything is measured.
+ */
 bool tuning_check(const char *path, const struct topology *topology, struct fault *fault);
 
 /* Writes what was found into the file, in place of what it says of the same sizes and backend; what
