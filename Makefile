@@ -70,7 +70,7 @@ EKTM    := $(BUILD)/ektm
 # Those of the given goals that were asked for.
 asked = $(filter $(1),$(MAKECMDGOALS))
 
-.PHONY: all built deps deps-needed bench bench-frameworks test check check-emulated format format-check lint clean help FORCE
+.PHONY: all built deps deps-needed bench bench-frameworks test check check-neon-loop check-emulated format format-check lint clean help FORCE
 
 all: built ## build build/<arch>-<compiler>/ektm
 
@@ -96,6 +96,11 @@ test: built ## prove it: unit tests, every kernel against the reference, planted
 
 check: built ## every kernel against the reference; ARCH=aarch64 cross-builds and emulates
 	$(RUN) $(EKTM) check $(ARGS)
+
+check-neon-loop: built ## NEON's inner loop has the instructions that its file states (ARCH=aarch64)
+	@for k in dense transmitter enhanced; do \
+	    python3 tests/neon_loop.py $(CROSS)objdump $(BUILD)/kernels/neon/$${k}_f32_neon.o || exit 1; \
+	done
 
 check-emulated: built ## check on emulated old CPUs: no instruction leaks out of its backend
 	tests/emulated.sh $(EKTM)
@@ -182,7 +187,7 @@ DEPS ?= yes
 
 # What the goals asked for run, on this machine or in the emulator. The bench compares with peers; where
 # none can be installed it runs without (DEPS=no).
-NEEDED := $(if $(call asked,bench bench-frameworks test check check-emulated),$(if $(CROSS),$(PACKAGES_EMULATOR) $(PACKAGES_AARCH64),$(PACKAGES_RUN))) \
+NEEDED := $(if $(call asked,bench bench-frameworks test check check-emulated check-neon-loop),$(if $(CROSS),$(PACKAGES_EMULATOR) $(PACKAGES_AARCH64),$(PACKAGES_RUN))) \
           $(if $(call asked,bench),$(PACKAGES_PEERS)) $(if $(call asked,bench-frameworks),$(PACKAGES_FRAMEWORKS)) $(if $(call asked,test),$(PACKAGES_TEST)) $(if $(call asked,check-emulated),$(PACKAGES_EMULATOR)) \
           $(if $(call asked,format format-check lint),$(PACKAGES_LINT))
 

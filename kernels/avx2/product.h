@@ -10,14 +10,16 @@
  *         x[row 5, k] -> ymm | sum  sum |
  *
  * 12 multiply-adds, two a cycle, wait for 8 loads, two or three a cycle, so the multiply-adds are
- * the bottleneck; 12 independent chains hide their latency. Rows that are left over take tiles of 5
- * to 1 rows. One or two rows that are all there is take four or two panels at once, to have chains
- * enough; what counts then is the stream of weights.
+ * the bottleneck; 12 independent chains hide their latency. Rows that do not fill tiles of six take
+ * as many tiles, all about alike. One or two rows that are all there is take four or two panels at
+ * once, to have chains enough; what counts then is the stream of weights.
  *
- * Blocks: DEPTH terms of six rows of x stay in L1 while they meet a panel, the same terms of the
- * panel and of BLOCK_ROWS rows of x in L2 while all of those rows go past it. Between the stretches
- * of terms the sums wait in y. Up to 6 rows need no blocks: each panel is read once, from end to
- * end.
+ * Blocks: a stretch of at most DEPTH terms of a panel (16 KiB) and of six rows of x stay in L1
+ * while BLOCK_ROWS rows go past the panel. Between the stretches the sums wait in y. Weights lie in
+ * the order in which they are read (kernels/panel.h), and while rows go past a panel, the lines of
+ * the next one are asked into the L2: where the weights come from the L3, the first rows of a panel
+ * would wait for it, since prefetchers start anew after each repetition. One or two rows read too
+ * fast for that to help.
  *
  * Every sum is one chain, from the bias through the terms in order, whatever tile it falls into and
  * wherever it is put aside: no bit depends on the number of rows. Outputs that do not fill a panel

@@ -17,7 +17,8 @@
 enum { VECTORS_OF_LINE = 2, STRIPE_VECTORS = 16, STRIPE = STRIPE_VECTORS * LANES };
 
 /* How many rows are asked for in advance: as many lines as the memory works on at a time, or as the
- * caller wants (0: no wish). */
+ * caller wants (0: no wish). They are asked into the L2, which waits for more lines at a time than
+ * the L1 does. */
 INLINE size_t rows_ahead(const size_t vectors, size_t wanted)
 {
     enum { LINES_UNDER_WAY = 384, ROWS_UNDER_WAY = 64 };

@@ -10,14 +10,17 @@
  *         x[row 5, k] -> zmm | sum  sum  sum  sum |
  *
  * 24 multiply-adds wait for 10 loads, so the multiply-adds are the bottleneck, on CPUs with one
- * 512-bit pipe and with two; 24 independent chains hide their latency. Rows that are left over take
- * tiles of 5 to 1 rows. A row that is all there is takes two panels at once, to have chains enough;
- * what counts then is the stream of weights.
+ * 512-bit pipe and with two; 24 independent chains hide their latency. Rows that do not fill tiles
+ * of six take as many tiles, all about alike: 8 rows are two tiles of 4 and not 6 and 2, for a tile
+ * of two would read weights from the L2 as fast as it can. A row that is all there is takes two
+ * panels at once, to have chains enough; what counts then is the stream of weights.
  *
- * Blocks: DEPTH terms of six rows of x stay in L1 while they meet a panel, the same terms of the
- * panel and of BLOCK_ROWS rows of x in L2 while all of those rows go past it. Between the stretches
- * of terms the sums wait in y. Up to 6 rows need no blocks: each panel is read once, from end to
- * end.
+ * Blocks: a stretch of at most DEPTH terms of six rows of x stays in L1 while it meets a panel; the
+ * same terms of the panel (128 KiB) and of BLOCK_ROWS rows of x in L2 while all of those rows go
+ * past it. Between the stretches the sums wait in y. Weights lie in the order in which they are
+ * read (kernels/panel.h), and while rows go past a panel, the lines of the next one are asked into
+ * the L2: where the weights come from the L3, the first rows of a panel would wait for it, since
+ * prefetchers start anew after each repetition. Rows that are alone read too fast for that to help.
  *
  * Every sum is one chain, from the bias through the terms in order, whatever tile it falls into and
  * wherever it is put aside: no bit depends on the number of rows. Outputs that do not fill a panel
