@@ -103,7 +103,7 @@ static void composed_agrees(const struct backend *backend, enum isa isa)
                   "%s: %zu members change the predictions", backend->name, members);
     for (size_t tile = 1; tile <= ROWS_COUNT + 1; tile++) {
         const struct schedule schedule = {
-            .tile = tile, .ask = tile * 10 % 110, .lines_ahead = tile};
+            .tile = tile, .wide = tile % 5, .ask = tile * 10 % 110, .lines_ahead = tile};
         cr_expect(same(&composed, walk(&composed, &schedule, 1 + tile % 3), alone),
                   "%s: tiles of %zu rows change the predictions", backend->name, tile);
     }

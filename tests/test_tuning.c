@@ -11,7 +11,8 @@
 static struct topology topology;
 static struct fault fault;
 static char folder[] = "/tmp/ektm-tuning-XXXXXX", path[64];
-static const struct schedule some = {.tile = 48, .ask = 25, .lines_ahead = 128, .columns_below = 3};
+static const struct schedule some = {
+    .tile = 48, .wide = 2, .ask = 25, .lines_ahead = 128, .columns_below = 3};
 
 static void begin(void)
 {
@@ -52,8 +53,8 @@ static bool find(const char *preset, const char *backend, struct schedule *sched
 
 static bool same(const struct schedule *a, const struct schedule *b)
 {
-    return a->tile == b->tile && a->ask == b->ask && a->lines_ahead == b->lines_ahead &&
-           a->columns_below == b->columns_below;
+    return a->tile == b->tile && a->wide == b->wide && a->ask == b->ask &&
+           a->lines_ahead == b->lines_ahead && a->columns_below == b->columns_below;
 }
 
 Test(tuning, what_is_stored_is_found)
@@ -117,7 +118,7 @@ Test(tuning, a_damaged_file_is_refused)
     refused("{\"schedules\": [{\"sizes\": \"a\", \"backend\": \"avx2\", \"tile\": 1.5}]}", "tile");
     refused("{\"schedules\": [{\"sizes\": \"a\", \"backend\": \"avx2\", \"tile\": 9999999}]}",
             "tile");
-    refused("{\"schedules\": [{\"sizes\": \"a\", \"backend\": \"avx2\", \"tile\": 1}]}", "ask");
+    refused("{\"schedules\": [{\"sizes\": \"a\", \"backend\": \"avx2\", \"tile\": 1}]}", "wide");
 }
 
 Test(tuning, a_file_that_is_named_must_be_there)
@@ -149,10 +150,19 @@ Test(tuning, tiles_follow_from_the_caches)
     struct topology small = with_caches(row, 2 * weights);
     struct schedule schedule = schedule_of(&model, &roomy);
     cr_expect_eq(schedule.tile, 96, "%zu rows instead of what half the L2 holds", schedule.tile);
-    cr_expect_eq(schedule_of(&model, &tight).tile, 0, "weights in memory: layer by layer");
+    cr_expect_eq(schedule.wide, 0);
+    size_t wide = schedule_of(&model, &tight).wide;
+    cr_expect_gt(wide, 0, "weights that do not fit into half the L3");
+    cr_expect_lt(wide, model.ektm.layers, "most of them are the first bottom layer's");
+    cr_expect_eq(schedule_of(&model, &tight).tile, 96);
+    struct topology none = with_caches(2 * 100 * row, 1);
+    cr_expect_eq(schedule_of(&model, &none).tile, 0, "nothing fits: layer by layer");
     cr_expect_eq(schedule_of(&model, &small).tile, 24, "whole register tiles at least");
     cr_expect_eq(schedule_bytes_saved(&schedule, &model, 1000, &roomy), 2e3 * (double)row);
     cr_expect_eq(schedule_bytes_saved(&schedule, &model, 100, &roomy), 0, "they fit as they are");
     cr_expect_eq(schedule_bytes_saved(&schedule_layers, &model, 1000, &roomy), 0);
+    schedule.wide = 1; /* the embedding's output leaves the L2 */
+    double x = 4 * (double)model.ektm.buffer_width[BUFFER_X];
+    cr_expect_eq(schedule_bytes_saved(&schedule, &model, 1000, &roomy), 2e3 * ((double)row - x));
     ektm_free(&model.ektm);
 }

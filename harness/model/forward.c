@@ -118,6 +118,19 @@ static void find_meetings(struct forward *f)
     }
 }
 
+/* Inputs and predictions are whole, and what wide layers compute. */
+static void find_whole(struct forward *f)
+{
+    for (size_t b = 0; b < BUFFERS; b++)
+        f->whole[b] = b == BUFFER_BAGS || b == BUFFER_DENSE || b == BUFFER_P;
+    for (size_t l = 0; l < f->schedule.wide && l < table(f)->layers; l++) {
+        const struct ektm_layer *layer = &table(f)->layer[l];
+        for (size_t i = 0; i < layer->op->operands; i++)
+            if (layer->op->operand[i].role == ROLE_OUT)
+                f->whole[layer->binding[i].index] = true;
+    }
+}
+
 static bool make_room(struct forward *f, size_t members, struct fault *fault)
 {
     size_t layers = table(f)->layers;
@@ -155,6 +168,7 @@ bool forward_bind(struct forward *f, const struct composed *composed,
     f->turned = 0;
     f->by_columns = team && members > 1 && rows < schedule->columns_below * members;
     find_meetings(f);
+    find_whole(f);
     for (size_t l = 0; l < table(f)->layers; l++) {
         struct call whole = ektm_call(table(f), &activations->memory, l, rows);
         whole.prepared = composed->prepared[l];
@@ -189,8 +203,8 @@ void forward_turn(struct forward *f, size_t row)
 
 /* ---- walking --------------------------------------------------------------------------------- */
 
-/* The call of a later tile: inputs and predictions are those of its rows, everything between lies
- * where the first tile's does. */
+/* The call of a later tile: inputs, predictions and what wide layers computed are those of its
+ * rows, everything else lies where the first tile's does. */
 static struct call later(const struct forward *f, size_t layer, const struct call *first,
                          size_t row, size_t rows)
 {
@@ -200,19 +214,27 @@ static struct call later(const struct forward *f, size_t layer, const struct cal
     for (size_t i = 0; i < l->op->operands; i++) {
         struct tensor *t = &call.tensor[i];
         size_t buffer = l->binding[i].index;
-        bool moves = l->binding[i].source == SOURCE_BUFFER &&
-                     (buffer == BUFFER_BAGS || buffer == BUFFER_DENSE || buffer == BUFFER_P);
-        if (moves)
+        if (l->binding[i].source == SOURCE_BUFFER && f->whole[buffer])
             t->data = (char *)t->data + row * t->ld * dtype_bytes(t->dtype);
     }
     return call;
+}
+
+/* First layers that take all rows. */
+static size_t wide_of(const struct forward *f)
+{
+    return f->schedule.wide < table(f)->layers ? f->schedule.wide : table(f)->layers;
 }
 
 /* One tile after the other. While one is computed, memory is asked for the table's rows that the
  * next one needs. */
 static void run_tiles(const struct forward *f, const struct call *first, size_t tile, size_t rows)
 {
-    size_t layers = table(f)->layers;
+    size_t layers = table(f)->layers, wide = wide_of(f);
+    for (size_t l = 0; l < wide; l++) {
+        struct call call = later(f, l, &first[l], 0, rows);
+        f->composed->kernel[l]->run(&call);
+    }
     for (size_t row = 0; row < rows; row += tile) {
         size_t count = rows - row < tile ? rows - row : tile;
         size_t next = row + count, more = rows - next < tile ? rows - next : tile;
@@ -220,9 +242,9 @@ static void run_tiles(const struct forward *f, const struct call *first, size_t 
         struct ahead ahead;
         ahead_begin(&ahead, &coming,
                     (double)(count * f->schedule.ask) / 100 * f->composed->row_products);
-        for (size_t l = 0; l < layers; l++) {
+        for (size_t l = wide; l < layers; l++) {
             struct call call = later(f, l, &first[l], row, count);
-            call.ahead = more && f->schedule.ask ? &ahead : NULL;
+            call.ahead = more && !wide && f->schedule.ask ? &ahead : NULL;
             f->composed->kernel[l]->run(&call);
         }
     }

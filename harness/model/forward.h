@@ -15,10 +15,11 @@ struct forward {
     struct schedule schedule;
     struct team *team; /* NULL: its members do not run at the same time            */
     size_t rows, members;
-    size_t turned;     /* the row whose ids come first */
-    bool by_columns;   /* members share output columns and tasks, and meet between layers */
-    struct call *call; /* [members][layers]: of a member's first tile                     */
-    bool *meets;       /* [layers]: all members must be there before that layer begins    */
+    size_t turned;       /* the row whose ids come first */
+    bool by_columns;     /* members share output columns and tasks, and meet between layers */
+    struct call *call;   /* [members][layers]: of a member's first tile                     */
+    bool whole[BUFFERS]; /* they hold all of a member's rows, the others a tile's        */
+    bool *meets;         /* [layers]: all members must be there before that layer begins    */
 };
 
 /* Says which model, memory and how many rows the following passes use, shared among `members` as

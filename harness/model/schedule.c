@@ -30,22 +30,62 @@ static size_t l2_room(const struct topology *topology)
     return (topology->cache_bytes[1] ? topology->cache_bytes[1] : L2_USUAL) / 2;
 }
 
+/* Bytes of weights, not of tables, that the layer reads. */
+static size_t layer_bytes(const struct model *model, size_t layer)
+{
+    const struct ektm_layer *l = &model->ektm.layer[layer];
+    size_t floats = 0;
+    for (size_t i = 0; i < l->op->operands; i++)
+        if (l->binding[i].source == SOURCE_WEIGHT) {
+            const struct operand *operand = &l->op->operand[i];
+            floats += operand_rows(operand, &l->dims) * operand_row(operand, &l->dims);
+        }
+    return floats * sizeof(float);
+}
+
+/* How many of the first layers must take all rows for the others' weights to lie in `room`. */
+static size_t wide_layers(const struct model *model, size_t room)
+{
+    size_t first = model->ektm.layers, bytes = 0;
+    while (first > 0 && bytes + layer_bytes(model, first - 1) <= room)
+        bytes += layer_bytes(model, --first);
+    return first;
+}
+
 struct schedule schedule_of(const struct model *model, const struct topology *topology)
 {
     size_t l3 = topology->cache_bytes[2] ? topology->cache_bytes[2] : L3_USUAL;
     size_t rows = l2_room(topology) / schedule_row_bytes(model) / TILE_UNIT * TILE_UNIT;
-    bool near = schedule_weight_bytes(model) <= l3 / 2;
-    return (struct schedule){.tile = !near  ? 0
-                                     : rows ? rows
-                                            : TILE_UNIT,
+    size_t wide = wide_layers(model, l3 / 2);
+    return (struct schedule){.tile = wide == model->ektm.layers ? 0
+                                     : rows                     ? rows
+                                                                : TILE_UNIT,
+                             .wide = wide,
                              .columns_below = COLUMNS_BELOW};
+}
+
+/* Bytes of a row's activations that wide layers write. */
+static size_t wide_row_bytes(const struct schedule *schedule, const struct model *model)
+{
+    bool wide[BUFFERS] = {false};
+    size_t floats = 0;
+    for (size_t l = 0; l < schedule->wide && l < model->ektm.layers; l++) {
+        const struct ektm_layer *layer = &model->ektm.layer[l];
+        for (size_t i = 0; i < layer->op->operands; i++)
+            if (layer->op->operand[i].role == ROLE_OUT)
+                wide[layer->binding[i].index] = true;
+    }
+    for (enum ektm_buffer b = 0; b < BUFFERS; b++)
+        floats += wide[b] ? model->ektm.buffer_width[b] : 0;
+    return floats * sizeof(float);
 }
 
 double schedule_bytes_saved(const struct schedule *schedule, const struct model *model, size_t rows,
                             const struct topology *topology)
 {
     double row = (double)schedule_row_bytes(model), room = (double)l2_room(topology);
+    double deep = row - (double)wide_row_bytes(schedule, model);
     bool spills = (double)rows * row > room;
-    bool still = !schedule->tile || schedule->tile >= rows || (double)schedule->tile * row > room;
-    return spills && !still ? 2 * row * (double)rows : 0;
+    bool still = !schedule->tile || schedule->tile >= rows || (double)schedule->tile * deep > room;
+    return spills && !still ? 2 * deep * (double)rows : 0;
 }

@@ -9,6 +9,8 @@
 struct schedule {
     size_t tile; /* rows of a thread that go through all layers before its next ones do (depth
                     first); 0: all of them, layer by layer */
+    size_t wide; /* so many layers, the first ones, take all of a thread's rows all the same, and
+                    the others go depth first behind them; 0: none */
     size_t ask;  /* while a tile is computed, memory is asked for the table's rows of the next one,
                     in the first so many per cent of the work; 0: it is not asked */
     size_t lines_ahead; /* cache lines of rows that an embedding asks for in advance; 0: as many as
@@ -27,9 +29,10 @@ extern const struct schedule schedule_layers;
  *     tiles of t rows    2 A within the L2     W / t beyond the L2     where t A is half the L2
  *
  * Reading weights hides behind the products as long as the L3 has them: then tiles are as large as
- * half the L2 allows. It does not hide when they come from memory: a model that takes more than
- * half of the L3 goes layer by layer. Asking for the next tile's rows is left to `ektm tune`: where
- * products read their weights from the L2, both wait in the same queue. */
+ * half the L2 allows. It does not hide when they come from memory: where a model's weights take
+ * more than half of the L3, so many of its first layers take all rows as it takes for the others'
+ * weights to fit. Asking for the next tile's rows is left to `ektm tune`: where products read their
+ * weights from the L2, both wait in the same queue. */
 struct schedule schedule_of(const struct model *model, const struct topology *topology);
 
 /* Bytes of activations that a row leaves between the layers. */

@@ -16,6 +16,7 @@ static const struct {
     size_t offset;
 } members[] = {
     {"tile", offsetof(struct schedule, tile)},
+    {"wide", offsetof(struct schedule, wide)},
     {"ask", offsetof(struct schedule, ask)},
     {"lines_ahead", offsetof(struct schedule, lines_ahead)},
     {"columns_below", offsetof(struct schedule, columns_below)},
