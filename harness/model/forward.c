@@ -118,17 +118,39 @@ static void find_meetings(struct forward *f)
     }
 }
 
+/* First layers that take all rows. */
+static size_t wide_of(const struct forward *f)
+{
+    return f->schedule.wide < table(f)->layers ? f->schedule.wide : table(f)->layers;
+}
+
 /* Inputs and predictions are whole, and what wide layers compute. */
 static void find_whole(struct forward *f)
 {
     for (size_t b = 0; b < BUFFERS; b++)
         f->whole[b] = b == BUFFER_BAGS || b == BUFFER_DENSE || b == BUFFER_P;
-    for (size_t l = 0; l < f->schedule.wide && l < table(f)->layers; l++) {
-        const struct ektm_layer *layer = &table(f)->layer[l];
-        for (size_t i = 0; i < layer->op->operands; i++)
-            if (layer->op->operand[i].role == ROLE_OUT)
-                f->whole[layer->binding[i].index] = true;
+    for (size_t i = 0; i < wide_of(f); i++) {
+        const struct ektm_layer *layer = &table(f)->layer[f->order[i]];
+        for (size_t o = 0; o < layer->op->operands; o++)
+            if (layer->op->operand[o].role == ROLE_OUT)
+                f->whole[layer->binding[o].index] = true;
     }
+}
+
+/* Behind the last layer that all tasks share, the layers of one task follow each other: what one
+ * writes, the next one finds in the nearest cache. Members that meet between layers keep the
+ * table's order, where they meet once for all tasks. */
+static void find_order(struct forward *f)
+{
+    size_t layers = table(f)->layers, shared = layers, at = 0;
+    while (shared > 0 && table(f)->layer[shared - 1].per_task)
+        shared--;
+    for (size_t l = 0; l < layers && (f->by_columns || l < shared); l++)
+        f->order[at++] = l;
+    for (size_t task = 0; at < layers; task++)
+        for (size_t l = shared; l < layers; l++)
+            if (table(f)->layer[l].task == task)
+                f->order[at++] = l;
 }
 
 static bool make_room(struct forward *f, size_t members, struct fault *fault)
@@ -139,7 +161,9 @@ static bool make_room(struct forward *f, size_t members, struct fault *fault)
         f->call = call ? call : f->call;
         bool *meets = realloc(f->meets, layers * sizeof *meets);
         f->meets = meets ? meets : f->meets;
-        if (!call || !meets)
+        size_t *order = realloc(f->order, layers * sizeof *order);
+        f->order = order ? order : f->order;
+        if (!call || !meets || !order)
             return fault_memory(fault, "the calls of a forward pass");
     }
     f->members = members;
@@ -168,6 +192,7 @@ bool forward_bind(struct forward *f, const struct composed *composed,
     f->turned = 0;
     f->by_columns = team && members > 1 && rows < schedule->columns_below * members;
     find_meetings(f);
+    find_order(f);
     find_whole(f);
     for (size_t l = 0; l < table(f)->layers; l++) {
         struct call whole = ektm_call(table(f), &activations->memory, l, rows);
@@ -186,6 +211,7 @@ void forward_free(struct forward *f)
 {
     free(f->call);
     free(f->meets);
+    free(f->order);
     *f = (struct forward){0};
 }
 
@@ -220,20 +246,14 @@ static struct call later(const struct forward *f, size_t layer, const struct cal
     return call;
 }
 
-/* First layers that take all rows. */
-static size_t wide_of(const struct forward *f)
-{
-    return f->schedule.wide < table(f)->layers ? f->schedule.wide : table(f)->layers;
-}
-
 /* One tile after the other. While one is computed, memory is asked for the table's rows that the
  * next one needs. */
 static void run_tiles(const struct forward *f, const struct call *first, size_t tile, size_t rows)
 {
     size_t layers = table(f)->layers, wide = wide_of(f);
-    for (size_t l = 0; l < wide; l++) {
-        struct call call = later(f, l, &first[l], 0, rows);
-        f->composed->kernel[l]->run(&call);
+    for (size_t i = 0; i < wide; i++) {
+        struct call call = later(f, f->order[i], &first[f->order[i]], 0, rows);
+        f->composed->kernel[f->order[i]]->run(&call);
     }
     for (size_t row = 0; row < rows; row += tile) {
         size_t count = rows - row < tile ? rows - row : tile;
@@ -242,7 +262,8 @@ static void run_tiles(const struct forward *f, const struct call *first, size_t 
         struct ahead ahead;
         ahead_begin(&ahead, &coming,
                     (double)(count * f->schedule.ask) / 100 * f->composed->row_products);
-        for (size_t l = wide; l < layers; l++) {
+        for (size_t i = wide; i < layers; i++) {
+            const size_t l = f->order[i];
             struct call call = later(f, l, &first[l], row, count);
             call.ahead = more && !wide && f->schedule.ask ? &ahead : NULL;
             f->composed->kernel[l]->run(&call);
@@ -261,7 +282,8 @@ void forward_run(void *argument, size_t member, size_t members)
         run_tiles(f, call, tile, rows);
         return;
     }
-    for (size_t l = 0; l < layers; l++) {
+    for (size_t i = 0; i < layers; i++) {
+        const size_t l = f->order[i];
         if (f->meets[l])
             team_meet(f->team, member);
         if (call[l].dims.extent[BATCH])

@@ -19,6 +19,7 @@ struct forward {
     bool by_columns;     /* members share output columns and tasks, and meet between layers */
     struct call *call;   /* [members][layers]: of a member's first tile                     */
     bool whole[BUFFERS]; /* they hold all of a member's rows, the others a tile's        */
+    size_t *order;       /* [layers]: the layers as they are walked */
     bool *meets;         /* [layers]: all members must be there before that layer begins    */
 };
 
