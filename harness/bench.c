@@ -71,6 +71,8 @@ static bool run_job(struct bench *bench, const struct job *job, struct fault *fa
         return bench->has_layer;
     case JOB_KERNELS:
         return trial_layer_run(&bench->layer, run, job, fault);
+    case JOB_SHARES:
+        return trial_layer_share(&bench->layer, run, job, fault);
     case JOB_COMPOSE:
         drop_layer(bench);
         bench->has_models = models_make(&bench->models, run, &bench->subject, fault);
@@ -86,7 +88,8 @@ static bool run_job(struct bench *bench, const struct job *job, struct fault *fa
 static void name_job(const struct bench *bench, const struct job *job, char *name, size_t size)
 {
     const char *preset = bench->run.plan.preset[job->preset]->name;
-    const char *layer = bench->has_subject && (job->kind == JOB_LAYER || job->kind == JOB_KERNELS)
+    const char *layer = bench->has_subject && (job->kind == JOB_LAYER || job->kind == JOB_KERNELS ||
+                                               job->kind == JOB_SHARES)
                             ? bench->subject.model.ektm.layer[job->layer].name
                             : "";
     switch (job->kind) {
@@ -101,6 +104,10 @@ static void name_job(const struct bench *bench, const struct job *job, char *nam
         break;
     case JOB_KERNELS:
         snprintf(name, size, "%s: %s, %zu rows", preset, layer, job->batch);
+        break;
+    case JOB_SHARES:
+        snprintf(name, size, "%s: %s, threads: %zu %s", preset, layer, job->seating.threads,
+                 placement_name(job->seating.placement));
         break;
     case JOB_COMPOSE:
         snprintf(name, size, "%s: preparing weights", preset);
@@ -136,7 +143,7 @@ static bool is_needed(const struct plan *plan, size_t j, size_t first)
     if (job->kind == JOB_SUBJECT)
         return next->kind != JOB_CEILINGS;
     if (job->kind == JOB_LAYER)
-        return next->kind == JOB_KERNELS && next->layer == job->layer;
+        return (next->kind == JOB_KERNELS || next->kind == JOB_SHARES) && next->layer == job->layer;
     return job->kind == JOB_COMPOSE && (next->kind == JOB_MODELS || next->kind == JOB_SCALING);
 }
 

@@ -436,3 +436,132 @@ bool trial_layer_run(struct trial_layer *trial, struct run *run, const struct jo
     eviction_free(&eviction);
     return fine;
 }
+
+/* ---- many threads ---------------------------------------------------------------------------- */
+
+/* A batch shared by a team: each member has a call of its own. */
+struct shared {
+    struct team *team;
+    struct entry *part; /* [members] */
+};
+
+static void run_part(void *argument, size_t member, size_t members)
+{
+    (void)members;
+    struct entry *part = argument;
+    run_entry(&part[member]);
+}
+
+static void run_shared(void *argument)
+{
+    struct shared *shared = argument;
+    team_run(shared->team, run_part, shared->part);
+}
+
+static bool share_out(struct shared *shared, const struct trial_layer *trial, const struct run *run,
+                      const struct entry *whole, struct fault *fault)
+{
+    size_t members = team_members(run->team), rows = whole->call.dims.extent[BATCH];
+    *shared = (struct shared){run->team, calloc(members, sizeof *shared->part)};
+    if (!shared->part)
+        return fault_memory(fault, "shares of a batch");
+    for (size_t m = 0; m < members; m++) {
+        struct share share = share_of(rows, m, members);
+        shared->part[m] = (struct entry){
+            .kernel = whole->kernel,
+            .call = call_rows(trial->layer->op, &whole->call, share.first, share.count)};
+        if (gathers(trial))
+            shared->part[m].turn.end = trial->subject->activations.rows_max - share.first;
+    }
+    return true;
+}
+
+/* The fastest on one thread at that batch of what is neither a library's nor the reference's. */
+static const struct kernel *fastest(const struct trial_layer *trial, const struct run *run,
+                                    size_t rows)
+{
+    const struct kernel *best = NULL;
+    double least = INFINITY;
+    for (size_t i = 0; i < json_array_size(run->journal.records); i++) {
+        const json_t *r = json_array_get(run->journal.records, i);
+        const struct kernel *kernel = kernel_find(record_get_text(r, "name"));
+        if (record_kind(r) != KIND_KERNEL || !kernel || kernel->backend->peer ||
+            is_reference(kernel) || json_object_get(r, "speedup") ||
+            record_get_dim(r, BATCH) != rows ||
+            strcmp(record_get_text(r, "layer"), trial->layer->name) != 0 ||
+            strcmp(record_get_text(r, "preset"), trial->subject->preset->name) != 0 ||
+            strcmp(record_get_text(r, "verdict"), "invalid") == 0)
+            continue;
+        double ns = record_get_interval(r, "ns").median;
+        if (ns < least) {
+            least = ns;
+            best = kernel;
+        }
+    }
+    return best;
+}
+
+static bool record_shared(const struct trial_layer *trial, struct run *run,
+                          const struct entry *entry, const struct competitor *team,
+                          const struct competitor *alone, struct fault *fault)
+{
+    size_t rows = entry->call.dims.extent[BATCH];
+    struct work work = least_work(trial, rows);
+    struct timing timing = {team, run->seating, work.flops, bytes_of(trial, rows)};
+    struct roof none = {.count = 0};
+    struct bound bound = {.least = NAN};
+    json_t *record = record_new(KIND_KERNEL, run->journal.run);
+    describe_entry(record, trial, run, entry);
+    run_describe(run, record, &timing, entry->error);
+    record_states(record, trial, run);
+    double ns = record_get_interval(record, "ns").median;
+    record_number(record, "rows_per_s", (double)rows / ns * 1e9);
+    bound_describe(record, &bound, &none, kernel_isa(entry->kernel), ns);
+    run_compare(run, record, "x_reference", NULL, team, 1);
+    run_compare(run, record, "x_compiler", NULL, team, 1);
+    record_count(record, "base_rows", rows);
+    run_compare(run, record, "speedup", alone, team, 1);
+    return journal_add(&run->journal, record, fault);
+}
+
+/* Checks the shared batch as a whole. */
+static bool check_shared(struct trial_layer *trial, struct run *run, struct shared *shared,
+                         struct entry *whole, bool *right, struct fault *fault)
+{
+    char worst[160];
+    memset(trial->output, 0xff, trial->output_bytes); /* NaN */
+    run_shared(shared);
+    whole->error = oracle_error(&trial->oracle, &whole->call, worst, sizeof worst);
+    *right = whole->error <= 1;
+    return *right ? true
+                  : run_invalid(run, whole->kernel, trial->subject->preset->name,
+                                trial->layer->name, &whole->call.dims, whole->error, worst, fault);
+}
+
+bool trial_layer_share(struct trial_layer *trial, struct run *run, const struct job *job,
+                       struct fault *fault)
+{
+    const struct kernel *kernel = fastest(trial, run, job->batch);
+    struct sampling sampling = run_sampling(run, job);
+    struct shared shared = {0};
+    bool right = false;
+    if (!kernel)
+        return true;
+    struct entry whole = {.kernel = kernel, .call = call_of(trial, job->batch)};
+    if (!run_seat(run, job->seating, fault) || !prepare(&whole, fault))
+        return false;
+    struct competitor pair[] = {{.run = run_shared, .argument = &shared},
+                                {.run = run_entry, .argument = &whole}};
+    bool fine = share_out(&shared, trial, run, &whole, fault) &&
+                check_shared(trial, run, &shared, &whole, &right, fault);
+    if (gathers(trial))
+        whole.turn.end = trial->subject->activations.rows_max;
+    if (fine && right)
+        fine = run_sample(run, &sampling, pair, 2, fault) &&
+               (!pair[0].count || record_shared(trial, run, &whole, &pair[0], &pair[1], fault));
+    competitor_free(&pair[0]);
+    competitor_free(&pair[1]);
+    free(shared.part);
+    kernel_release(kernel, &whole.call);
+    return fine;
+}

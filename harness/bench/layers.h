@@ -44,6 +44,12 @@ bool trial_layer_make(struct trial_layer *trial, const struct run *run,
                       const struct subject *subject, size_t layer, struct fault *fault);
 void trial_layer_free(struct trial_layer *trial);
 
+/* Shares the job's batch among its seated threads, with the kernel that was fastest on one, and
+ * writes a record with the speed-up over one of those threads, sampled in turns. Nothing where no
+ * kernel but peers' and the reference's was timed at that batch. */
+bool trial_layer_share(struct trial_layer *trial, struct run *run, const struct job *job,
+                       struct fault *fault);
+
 /* Checks, then times every kernel of the layer that was asked for at the job's batch, and writes a
  * record of each. */
 bool trial_layer_run(struct trial_layer *trial, struct run *run, const struct job *job,

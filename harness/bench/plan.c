@@ -240,6 +240,10 @@ static bool add_layers(struct plan *plan, const struct arguments *a, size_t pres
         fine = add_job(plan, (struct job){JOB_LAYER, preset, l, 0, {1, 0}, 1});
         for (size_t b = 0; b < plan->batches && fine; b++)
             fine = add_job(plan, (struct job){JOB_KERNELS, preset, l, plan->batch[b], {1, 0}, 2});
+        for (size_t s = 0; s < plan->seatings && fine; s++)
+            if (plan->seating[s].threads > 1)
+                fine = add_job(plan, (struct job){JOB_SHARES, preset, l, plan_batch_most(plan),
+                                                  plan->seating[s], 0.5});
     }
     ektm_free(&ektm);
     return fine;

@@ -32,6 +32,7 @@ enum job_kind {
     JOB_SUBJECT,  /* the preset's weights, inputs and expected results           */
     JOB_LAYER,    /* the layer's expected results at the largest batch           */
     JOB_KERNELS,  /* the layer's kernels side by side at `batch` rows            */
+    JOB_SHARES,   /* the layer's best kernel, `batch` rows shared by the seated threads */
     JOB_COMPOSE,  /* the whole model for each backend                            */
     JOB_MODELS,   /* the models side by side at `batch` rows                     */
     JOB_SCALING /* the best model with `seating`: `batch` rows for all threads; 0: some for each */

@@ -46,6 +46,34 @@ static void report_order(const struct run *run, const char *preset)
     }
 }
 
+/* ---- layers on many threads ------------------------------------------------------------------ */
+
+static void report_layer_scaling(const struct run *run, const char *preset)
+{
+    bool begun = false;
+    size_t i;
+    json_t *r;
+    json_array_foreach(run->journal.records, i, r)
+    {
+        double threads = record_get_number(r, "threads");
+        if (record_kind(r) != KIND_KERNEL || !json_object_get(r, "speedup") || cell_invalid(r) ||
+            strcmp(cell_text(r, "preset"), preset) != 0)
+            continue;
+        if (!begun)
+            printf(
+                "\nLayers of %s by threads: one batch shared by all, the best kernel\n"
+                "layer        rows  threads placement  backend    us/batch speed-up efficiency\n",
+                preset);
+        begun = true;
+        double speedup = record_get_interval(r, "speedup").median;
+        printf("%-11.11s %5zu %8.0f %-10s %-9.9s ", cell_text(r, "layer"), record_get_dim(r, BATCH),
+               threads, cell_text(r, "placement"), cell_text(r, "backend"));
+        print_number(9, cell_ns(r) * 1e-3);
+        print_short(9, speedup);
+        printf("%10.0f%%%s\n", 100 * speedup / threads, cell_noisy(r) ? "  ~" : "");
+    }
+}
+
 /* ---- threads --------------------------------------------------------------------------------- */
 
 static bool is_scaling(const json_t *r, const char *preset)
@@ -163,6 +191,7 @@ static void report_scaling(const struct run *run, const char *preset)
 void report_preset(const struct run *run, const struct ektm_preset *preset)
 {
     report_layers(run, preset);
+    report_layer_scaling(run, preset->name);
     report_order(run, preset->name);
     report_scaling(run, preset->name);
     fflush(stdout);

@@ -162,9 +162,9 @@ const struct column record_columns[] = {
     {"x_layers", TYPE_INTERVAL, "", 0, MODEL,
      "the time of the same kernels layer by layer over this one, sampled side by side"},
     {"versus_layers", TYPE_TEXT, "", 0, MODEL, "what that shows"},
-    {"speedup", TYPE_INTERVAL, "", 0, MODEL,
+    {"speedup", TYPE_INTERVAL, "", 0, COMPARED,
      "rows a second over those of one thread with `base_rows` rows"},
-    {"base_rows", TYPE_COUNT, "row", 0, MODEL,
+    {"base_rows", TYPE_COUNT, "row", 0, COMPARED,
      "batch of the one thread that `speedup` compares with: the same, or the share of one"},
 
     /* what happened meanwhile */
