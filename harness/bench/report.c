@@ -145,6 +145,7 @@ static void print_smallest_batches(const struct run *run, const char *preset)
         {
             size_t rows = record_get_dim(r, BATCH);
             if (!is_scaling(r, preset) || !is_shared(run, r) || cell_invalid(r) ||
+                !isfinite(record_get_interval(r, "speedup").low) ||
                 record_get_number(r, "threads") != (double)seating.threads ||
                 strcmp(cell_text(r, "placement"), placement_name(seating.placement)) != 0)
                 continue;
