@@ -50,7 +50,7 @@ static bool measure(struct tune *tune, struct tries *tries, struct fault *fault)
     struct run *run = &tune->run;
     struct sampling sampling = run->plan.sampling;
     sampling.budget = (double)tries->count * time_of_try(run->arguments);
-    sampling.stride = 1e6; /* ns: time to bring back what the one before drove out */
+    sampling.stride = WARMING;
     size_t before = tune->models.count;
     bool fine = true;
     for (size_t i = 0; i < tries->count && fine; i++) {

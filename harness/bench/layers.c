@@ -421,6 +421,7 @@ bool trial_layer_run(struct trial_layer *trial, struct run *run, const struct jo
         spread_turns(&contest, trial, run);
     struct competitor *above = &contest.competitor[contest.count];
     struct need need = need_of(trial, run, &contest, job->batch);
+    sampling.stride = need.streamed > run->topology.cache_bytes[1] ? WARMING : 0;
     fine =
         fine && roof_make(&contest.roof, run, &need, above, fault) &&
         run_sample(run, &sampling, contest.competitor, contest.count + contest.roof.count, fault) &&

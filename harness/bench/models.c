@@ -105,10 +105,6 @@ json_t *models_record_timed(const struct models *models, struct run *run, const 
     return record;
 }
 
-/* ns. All contenders' weights together are more than the last-level cache holds: each gets time to
- * bring its own back before a sample of it begins. */
-#define STRIDE 2e6
-
 /* ---- side by side on one thread -------------------------------------------------------------- */
 
 /* Who takes part in one comparison. */
@@ -208,7 +204,7 @@ bool models_run(struct models *models, struct run *run, const struct job *job, s
     struct contest contest = {.count = 0};
     struct sampling sampling = run_sampling(run, job);
     struct eviction eviction;
-    sampling.stride = STRIDE;
+    sampling.stride = WARMING;
     bool fine =
         run_seat(run, job->seating, fault) && eviction_make(&eviction, run, &sampling, fault);
     if (!fine)

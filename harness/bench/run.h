@@ -27,6 +27,10 @@ struct run {
 /* Starts a team with that seating in place of the one there is, unless it is the same. */
 bool run_seat(struct run *run, struct seating seating, struct fault *fault);
 
+/* ns of untimed calls before a sample where what all competitors stream together may be more than
+ * the last-level cache holds: each gets time to bring its own back. */
+#define WARMING 2e6
+
 /* The sampling that a job's share of the run's time pays for. */
 struct sampling run_sampling(const struct run *run, const struct job *job);
 
