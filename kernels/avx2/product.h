@@ -39,6 +39,7 @@ enum {
     TILE_ROWS = 6,
     WIDE_VECTORS = 4 * PANEL_VECTORS, /* of a tile for a single row */
     BLOCK_ROWS = 8 * TILE_ROWS,
+    WEIGHTS_FAR = 8 << 20, /* bytes */
     DEPTH = 256
 };
 
@@ -223,11 +224,19 @@ static inline void product_block(const struct product *p, size_t row, size_t row
     } while (s.term < w->terms);
 }
 
+/* Rows of a block. All weights are read once a block: where that is so much that the L3 may not
+ * have it, or not for itself, blocks are as large as the L2 allows. */
+INLINE size_t block_rows(const struct panels *w)
+{
+    return w->whole * w->terms * sizeof(float) > WEIGHTS_FAR ? 4 * BLOCK_ROWS : BLOCK_ROWS;
+}
+
 /* The whole product. */
 static inline void product_run(const struct product *p)
 {
-    for (size_t row = 0; row < p->rows; row += BLOCK_ROWS)
-        product_block(p, row, at_most(p->rows - row, BLOCK_ROWS));
+    const size_t block = block_rows(p->panels);
+    for (size_t row = 0; row < p->rows; row += block)
+        product_block(p, row, at_most(p->rows - row, block));
 }
 
 #endif
