@@ -14,27 +14,12 @@
  * latency of memory and, when that is hidden, how many lines it delivers at a time; from the near
  * caches the stores into x. */
 #include "kernels/avx2/rows.h"
+#include "kernels/field.h"
 #include "kernels/kernel.h"
 #include "reference/operands.h"
 
 extern const struct op embedding_op;
 extern const struct backend avx2_backend;
-
-/* Some columns of a field's table, and the ids. */
-struct field {
-    const float *table;
-    size_t ld;
-    const int32_t *ids;
-};
-
-INLINE struct field field_of(const struct call *call, size_t f, size_t column)
-{
-    const struct tensor *t = call->tensor;
-    const size_t ld = t[EMBEDDING_TABLE].ld;
-    return (struct field){(const float *)t[EMBEDDING_TABLE].data +
-                              index_at(&t[EMBEDDING_FIRST], f) * ld + column,
-                          ld, t[EMBEDDING_IDS].data};
-}
 
 /* Asks for the rows of a bag, of ids from bag[0] to before bag[1]. */
 INLINE void bag_prefetch(const struct field *field, const int32_t *bag, size_t width,
@@ -72,16 +57,6 @@ INLINE void bag_store(float *to, const __m256 sum[STRIPE_VECTORS], const size_t 
     store_lanes(to + (vectors - 1) * LANES, tail, sum[vectors - 1]);
 }
 
-/* How many rows of the batch later the bags are whose rows are asked for. */
-INLINE size_t rows_later(const struct call *call, const size_t vectors)
-{
-    const size_t *n = call->dims.extent;
-    const int32_t *bag = call->tensor[EMBEDDING_BAGS].data;
-    const size_t ids = (size_t)(bag[n[BATCH] * n[FIELDS]] - bag[0]);
-    const size_t later = rows_ahead(vectors, call->options.lines_ahead) * n[BATCH] / (ids + 1);
-    return later < 1 ? 1 : later < n[BATCH] ? later : n[BATCH];
-}
-
 INLINE void stripe(const struct call *call, size_t column, size_t width, const size_t vectors)
 {
     const size_t *n = call->dims.extent;
@@ -91,7 +66,7 @@ INLINE void stripe(const struct call *call, size_t column, size_t width, const s
     const struct lanes tail = lanes_of(width - (vectors - 1) * LANES);
     if (n[BATCH] * n[FIELDS] == 0)
         return;
-    const size_t later = rows_later(call, vectors);
+    const size_t later = rows_later(call, rows_ahead(vectors, call->options.lines_ahead));
     for (size_t q = 0; q < later * n[FIELDS]; q++) {
         const struct field field = field_of(call, q % n[FIELDS], column);
         bag_prefetch(&field, bag + q, width, vectors);

@@ -30,7 +30,7 @@
 
 #include "kernels/ahead.h"
 #include "kernels/avx512/lanes.h"
-#include "kernels/panel.h"
+#include "kernels/stretch.h"
 
 #include <math.h>
 
@@ -39,8 +39,6 @@ enum {
     PANEL = PANEL_VECTORS * LANES,
     TILE_ROWS = 6,
     WIDE_VECTORS = 2 * PANEL_VECTORS, /* of a tile for a single row */
-    BLOCK_ROWS = 8 * TILE_ROWS,
-    WEIGHTS_FAR = 8 << 20, /* bytes */
     DEPTH = 512
 };
 
@@ -50,8 +48,6 @@ INLINE size_t whole_vectors(size_t outs) { return (outs + LANES - 1) / LANES * L
 
 /* Panels in the tile of a call that has so few rows. */
 INLINE size_t panels_at_once(const size_t rows) { return rows == 1 ? 2 : 1; }
-
-INLINE size_t at_most(size_t count, size_t limit) { return count < limit ? count : limit; }
 
 /* Adds x[r, k] * w[k, v] to the sums of `rows` x `vectors`, k = 0 .. terms-1. One k's vectors of a
  * panel lie `stride` floats from the next one's, a second panel `panel` floats behind the first. */
@@ -73,40 +69,6 @@ INLINE void tile_add(__m512 sum[TILE_ROWS][WIDE_VECTORS], const float *x, size_t
         }
     }
 }
-
-/* One operand's share of the product. */
-struct factor {
-    const float *x; /* [rows, terms] */
-    size_t ld, terms;
-};
-
-struct product {
-    const struct panels *panels;
-    struct factor factor[2]; /* their terms one behind the other are the panels' terms */
-    size_t factors, rows;
-    float *y; /* [rows, outs] */
-    size_t ld;
-    float floor; /* y is at least this: 0 for ReLU, -INFINITY for none */
-    struct outputs outputs;
-    struct ahead *ahead;
-
-    /* Goes over a tile's whole sums in y while they are in L1; NULL: nothing to do. */
-    void (*finish)(const struct product *p, size_t row, size_t rows, size_t out, size_t outs);
-};
-
-/* A stretch of terms for a block of rows. */
-struct stretch {
-    const struct product *product;
-    size_t first, rows;    /* the block                                                  */
-    size_t out, end;       /* the outputs                                                */
-    size_t term, terms;    /* the panels' number of the first term, and how many there are */
-    struct factor part[2]; /* of x, from the block's first row and the first term on, that meet
-                              them: more than one where a factor ends between              */
-    size_t parts;
-    const float *from; /* what the sums start with: the bias, or y where it has begun */
-    size_t from_ld;
-    bool last; /* the sums are whole then */
-};
 
 INLINE void stretch_tile(const struct stretch *s, size_t row, size_t out, const size_t rows,
                          const size_t vectors)
@@ -177,58 +139,7 @@ static inline void stretch_run(const struct stretch *s)
     }
 }
 
-/* Finds what of the factors meets the stretch's terms. */
-static inline void stretch_parts(struct stretch *s)
-{
-    const struct product *p = s->product;
-    size_t begin = 0;
-    s->parts = 0;
-    for (size_t f = 0; f < p->factors; begin += p->factor[f++].terms) {
-        const struct factor *x = &p->factor[f];
-        const size_t from = s->term > begin ? s->term - begin : 0;
-        const size_t end =
-            at_most(x->terms, s->term + s->terms > begin ? s->term + s->terms - begin : 0);
-        if (from < end)
-            s->part[s->parts++] =
-                (struct factor){x->x + s->first * x->ld + from, x->ld, end - from};
-    }
-}
-
-/* The product of `rows` rows from `row` on. */
-static inline void product_block(const struct product *p, size_t row, size_t rows)
-{
-    const struct panels *w = p->panels;
-    const size_t out = p->outputs.first, count = p->outputs.count;
-    struct stretch s = {.product = p,
-                        .first = row,
-                        .rows = rows,
-                        .from = w->bias,
-                        .out = out,
-                        .end = count ? out + count : w->outs};
-    do {
-        s.terms = at_most(w->terms - s.term, w->stretch);
-        s.last = s.term + s.terms == w->terms;
-        stretch_parts(&s);
-        stretch_run(&s);
-        s.term += s.terms;
-        s.from = p->y + row * p->ld;
-        s.from_ld = p->ld;
-    } while (s.term < w->terms);
-}
-
-/* Rows of a block. All weights are read once a block: where that is so much that the L3 may not
- * have it, or not for itself, blocks are as large as the L2 allows. */
-INLINE size_t block_rows(const struct panels *w)
-{
-    return w->whole * w->terms * sizeof(float) > WEIGHTS_FAR ? 4 * BLOCK_ROWS : BLOCK_ROWS;
-}
-
 /* The whole product. */
-static inline void product_run(const struct product *p)
-{
-    const size_t block = block_rows(p->panels);
-    for (size_t row = 0; row < p->rows; row += block)
-        product_block(p, row, at_most(p->rows - row, block));
-}
+static inline void product_run(const struct product *p) { product_walk(p, stretch_run); }
 
 #endif

@@ -1,0 +1,109 @@
+/* The loops around a tile of a product y = finish(W x + bias) over packed panels (panel.h): the
+ * rows go in blocks, the terms in stretches, and what a tile is, is an instruction set's own
+ * matter. */
+#ifndef EKTM_KERNELS_STRETCH_H
+#define EKTM_KERNELS_STRETCH_H
+
+#include "kernels/panel.h"
+#include "kernels/unroll.h"
+#include "reference/op.h"
+
+enum {
+    BLOCK_ROWS = 48,      /* a multiple of a tile's */
+    WEIGHTS_FAR = 8 << 20 /* bytes */
+};
+
+INLINE size_t at_most(size_t count, size_t limit) { return count < limit ? count : limit; }
+
+/* One operand's share of the product. */
+struct factor {
+    const float *x; /* [rows, terms] */
+    size_t ld, terms;
+};
+
+struct product {
+    const struct panels *panels;
+    struct factor factor[2]; /* their terms one behind the other are the panels' terms */
+    size_t factors, rows;
+    float *y; /* [rows, outs] */
+    size_t ld;
+    float floor; /* y is at least this: 0 for ReLU, -INFINITY for none */
+    struct outputs outputs;
+    struct ahead *ahead;
+
+    /* Goes over a tile's whole sums in y while they are in L1; NULL: nothing to do. */
+    void (*finish)(const struct product *p, size_t row, size_t rows, size_t out, size_t outs);
+};
+
+/* A stretch of terms for a block of rows. */
+struct stretch {
+    const struct product *product;
+    size_t first, rows;    /* the block                                                  */
+    size_t out, end;       /* the outputs                                                */
+    size_t term, terms;    /* the panels' number of the first term, and how many there are */
+    struct factor part[2]; /* of x, from the block's first row and the first term on, that meet
+                              them: more than one where a factor ends between              */
+    size_t parts;
+    const float *from; /* what the sums start with: the bias, or y where it has begun */
+    size_t from_ld;
+    bool last; /* the sums are whole then */
+};
+
+/* Finds what of the factors meets the stretch's terms. */
+INLINE void stretch_parts(struct stretch *s)
+{
+    const struct product *p = s->product;
+    size_t begin = 0;
+    s->parts = 0;
+    for (size_t f = 0; f < p->factors; begin += p->factor[f++].terms) {
+        const struct factor *x = &p->factor[f];
+        const size_t from = s->term > begin ? s->term - begin : 0;
+        const size_t end =
+            at_most(x->terms, s->term + s->terms > begin ? s->term + s->terms - begin : 0);
+        if (from < end)
+            s->part[s->parts++] =
+                (struct factor){x->x + s->first * x->ld + from, x->ld, end - from};
+    }
+}
+
+typedef void stretch_walk(const struct stretch *s);
+
+/* The product of `rows` rows from `row` on. */
+INLINE void product_block(const struct product *p, size_t row, size_t rows, stretch_walk *run)
+{
+    const struct panels *w = p->panels;
+    const size_t out = p->outputs.first, count = p->outputs.count;
+    struct stretch s = {.product = p,
+                        .first = row,
+                        .rows = rows,
+                        .from = w->bias,
+                        .out = out,
+                        .end = count ? out + count : w->outs};
+    do {
+        s.terms = at_most(w->terms - s.term, w->stretch);
+        s.last = s.term + s.terms == w->terms;
+        stretch_parts(&s);
+        run(&s);
+        s.term += s.terms;
+        s.from = p->y + row * p->ld;
+        s.from_ld = p->ld;
+    } while (s.term < w->terms);
+}
+
+/* Rows of a block. All weights are read once a block: where that is so much that the L3 may not
+ * have it, or not for itself, blocks are as large as the L2 allows. */
+INLINE size_t block_rows(const struct panels *w)
+{
+    return w->whole * w->terms * sizeof(float) > WEIGHTS_FAR ? 4 * BLOCK_ROWS : BLOCK_ROWS;
+}
+
+/* The whole product: blocks of rows, and of those stretch after stretch, which `run` lets all of
+ * the stretch's rows go past. */
+INLINE void product_walk(const struct product *p, stretch_walk *run)
+{
+    const size_t block = block_rows(p->panels);
+    for (size_t row = 0; row < p->rows; row += block)
+        product_block(p, row, at_most(p->rows - row, block), run);
+}
+
+#endif
