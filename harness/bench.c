@@ -180,41 +180,28 @@ static bool begin(struct bench *bench, struct fault *fault)
 {
     struct run *run = &bench->run;
     const struct arguments *arguments = bench->request.arguments;
-    run->arguments = arguments;
-    run->stop = &stop;
-    run->clock = clock_measure();
-    counters_open(&run->counters);
-    if (!topology_load(&run->topology, NULL, fault))
+    if (!run_begin(run, arguments, &stop, fault))
         return false;
-    if (!tuning_check(arguments->tuning, &run->topology, fault) ||
-        !plan_make(&run->plan, arguments, &run->topology, fault)) {
-        topology_free(&run->topology);
+    if (!tuning_check(arguments->tuning, &run->topology, fault)) {
+        run_end(run);
         return false;
     }
     if (run->plan.pages == PAGES_SMALL)
         memory_refuse_thp(); /* refused: records say what was obtained */
-    run->plan.sampling.clock = &run->clock;
-    run->plan.sampling.stop = &stop;
     bool fine = bench->earlier ? journal_resume(&run->journal, &bench->request, bench->earlier,
                                                 &run->topology, &run->plan, fault)
                                : journal_open(&run->journal, &bench->request, &run->topology,
                                               &run->plan, fault);
-    if (fine)
-        return true;
-    plan_free(&run->plan);
-    topology_free(&run->topology);
-    return false;
+    if (!fine)
+        run_end(run);
+    return fine;
 }
 
 static void end(struct bench *bench)
 {
     drop_subject(bench);
-    if (bench->run.team)
-        team_stop(bench->run.team);
     journal_close(&bench->run.journal);
-    counters_close(&bench->run.counters);
-    plan_free(&bench->run.plan);
-    topology_free(&bench->run.topology);
+    run_end(&bench->run);
 }
 
 /* As if the signal had not been caught: the caller learns of it. */

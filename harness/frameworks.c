@@ -374,34 +374,26 @@ static bool begin(struct frameworks *f, const struct arguments *arguments,
                   const volatile sig_atomic_t *stop, struct fault *fault)
 {
     struct run *run = &f->run;
-    run->arguments = arguments;
-    run->stop = stop;
-    run->clock = clock_measure();
-    counters_open(&run->counters);
-    if (!topology_load(&run->topology, NULL, fault) ||
-        !plan_make(&run->plan, arguments, &run->topology, fault))
+    if (!run_begin(run, arguments, stop, fault))
         return false;
-    run->plan.sampling.clock = &run->clock;
-    run->plan.sampling.stop = stop;
     const char *python = getenv("EKTM_PYTHON"), *node = getenv("EKTM_NODE");
     f->python = python ? python : "/usr/bin/python3"; /* where Debian's packages are found */
     f->node = node ? node : "node";
     setenv("NODE_PATH", NODE_MODULES, 0);
     snprintf(f->folder, sizeof f->folder, "/tmp/ektm-frameworks-XXXXXX");
-    if (!mkdtemp(f->folder))
-        return fault_machine(fault, "no folder in /tmp: %s", strerror(errno));
-    return journal_open(&run->journal, &f->request, &run->topology, &run->plan, fault);
+    bool fine = mkdtemp(f->folder)
+                    ? journal_open(&run->journal, &f->request, &run->topology, &run->plan, fault)
+                    : fault_machine(fault, "no folder in /tmp: %s", strerror(errno));
+    if (!fine)
+        run_end(run);
+    return fine;
 }
 
 static void end(struct frameworks *f)
 {
     char line[128];
-    if (f->run.team)
-        team_stop(f->run.team);
     journal_close(&f->run.journal);
-    counters_close(&f->run.counters);
-    plan_free(&f->run.plan);
-    topology_free(&f->run.topology);
+    run_end(&f->run);
     snprintf(line, sizeof line, "rm -rf %s", f->folder);
     if (system(line) != 0)
         fprintf(stderr, "%s stays behind\n", f->folder);

@@ -280,31 +280,14 @@ static bool begin(struct tune *tune, const struct arguments *arguments,
                   const volatile sig_atomic_t *stop, struct fault *fault)
 {
     struct run *run = &tune->run;
-    run->arguments = arguments;
-    run->stop = stop;
-    run->clock = clock_measure();
     run->journal.results.file = -1; /* nothing is recorded */
-    if (!topology_load(&run->topology, NULL, fault))
+    if (!run_begin(run, arguments, stop, fault))
         return false;
-    if (!plan_make(&run->plan, arguments, &run->topology, fault)) {
-        topology_free(&run->topology);
-        return false;
-    }
-    run->plan.sampling.clock = &run->clock;
-    run->plan.sampling.stop = stop;
     if (arguments->out)
         snprintf(tune->path, sizeof tune->path, "%s", arguments->out);
     else
         tuning_path(&run->topology, tune->path, sizeof tune->path);
     return true;
-}
-
-static void end(struct tune *tune)
-{
-    if (tune->run.team)
-        team_stop(tune->run.team);
-    plan_free(&tune->run.plan);
-    topology_free(&tune->run.topology);
 }
 
 int tune_command(int argc, char **argv)
@@ -332,7 +315,7 @@ int tune_command(int argc, char **argv)
     for (size_t p = 0; fine && p < tune->run.plan.presets; p++)
         fine = tune_preset(tune, tune->run.plan.preset[p], &fault);
     if (begun)
-        end(tune);
+        run_end(&tune->run);
     free(tune);
     return fine ? STATUS_DONE : fault_print(&fault);
 }

@@ -380,16 +380,16 @@ static void compare_with_peers(json_t *record, const struct run *run, const stru
     run_verdict(record, "versus_peer", "x_peer");
 }
 
-static bool record_entry(const struct trial_layer *trial, struct run *run,
-                         const struct contest *contest, size_t i, struct fault *fault)
+/* A record of an entry's time and of what bounds it, but for the comparisons. */
+static json_t *record_timed(const struct trial_layer *trial, struct run *run,
+                            const struct roof *roof, const struct entry *entry,
+                            const struct competitor *competitor)
 {
-    const struct entry *entry = &contest->entry[i];
-    const struct competitor *competitor = &contest->competitor[i];
     size_t rows = entry->call.dims.extent[BATCH];
     enum isa isa = kernel_isa(entry->kernel);
     struct work work = least_work(trial, rows);
     struct bound bound = {0};
-    bound_add(&bound, &contest->roof, &work, isa);
+    bound_add(&bound, roof, &work, isa);
     struct timing timing = {competitor, run->seating, work.flops, bytes_of(trial, rows)};
     json_t *record = record_new(KIND_KERNEL, run->journal.run);
     describe_entry(record, trial, run, entry);
@@ -397,7 +397,17 @@ static bool record_entry(const struct trial_layer *trial, struct run *run,
     record_states(record, trial, run);
     double ns = record_get_interval(record, "ns").median;
     record_number(record, "rows_per_s", (double)rows / ns * 1e9);
-    bound_describe(record, &bound, &contest->roof, isa, ns);
+    bound_describe(record, &bound, roof, isa, ns);
+    return record;
+}
+
+static bool record_entry(const struct trial_layer *trial, struct run *run,
+                         const struct contest *contest, size_t i, struct fault *fault)
+{
+    const struct entry *entry = &contest->entry[i];
+    const struct competitor *competitor = &contest->competitor[i];
+    size_t rows = entry->call.dims.extent[BATCH];
+    json_t *record = record_timed(trial, run, &contest->roof, entry, competitor);
     double reference_rows = (double)trial->reference.call.dims.extent[BATCH];
     run_compare(run, record, "x_reference", &trial->reference_time, competitor,
                 (double)rows / reference_rows);
@@ -506,17 +516,8 @@ static bool record_shared(const struct trial_layer *trial, struct run *run,
                           const struct competitor *alone, struct fault *fault)
 {
     size_t rows = entry->call.dims.extent[BATCH];
-    struct work work = least_work(trial, rows);
-    struct timing timing = {team, run->seating, work.flops, bytes_of(trial, rows)};
     struct roof none = {.count = 0};
-    struct bound bound = {.least = NAN};
-    json_t *record = record_new(KIND_KERNEL, run->journal.run);
-    describe_entry(record, trial, run, entry);
-    run_describe(run, record, &timing, entry->error);
-    record_states(record, trial, run);
-    double ns = record_get_interval(record, "ns").median;
-    record_number(record, "rows_per_s", (double)rows / ns * 1e9);
-    bound_describe(record, &bound, &none, kernel_isa(entry->kernel), ns);
+    json_t *record = record_timed(trial, run, &none, entry, team);
     run_compare(run, record, "x_reference", NULL, team, 1);
     run_compare(run, record, "x_compiler", NULL, team, 1);
     record_count(record, "base_rows", rows);

@@ -19,6 +19,33 @@ enum { RERUNS_MOST = 2 };
 
 #define POWERCAP "/sys/class/powercap"
 
+bool run_begin(struct run *run, const struct arguments *arguments,
+               const volatile sig_atomic_t *stop, struct fault *fault)
+{
+    run->arguments = arguments;
+    run->stop = stop;
+    run->clock = clock_measure();
+    if (!topology_load(&run->topology, NULL, fault))
+        return false;
+    if (!plan_make(&run->plan, arguments, &run->topology, fault)) {
+        topology_free(&run->topology);
+        return false;
+    }
+    counters_open(&run->counters);
+    run->plan.sampling.clock = &run->clock;
+    run->plan.sampling.stop = stop;
+    return true;
+}
+
+void run_end(struct run *run)
+{
+    if (run->team)
+        team_stop(run->team);
+    counters_close(&run->counters);
+    plan_free(&run->plan);
+    topology_free(&run->topology);
+}
+
 bool run_seat(struct run *run, struct seating seating, struct fault *fault)
 {
     if (run->team && run->seating.threads == seating.threads &&

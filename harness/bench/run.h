@@ -24,6 +24,14 @@ struct run {
     double rerun_ns;                /* that all re-runs took                              */
 };
 
+/* Sets up a zeroed run: clock, counters, this machine and the plan for the arguments. After a
+ * failure there is nothing to end. */
+bool run_begin(struct run *run, const struct arguments *arguments,
+               const volatile sig_atomic_t *stop, struct fault *fault);
+
+/* Gives all of that back, and the team. */
+void run_end(struct run *run);
+
 /* Starts a team with that seating in place of the one there is, unless it is the same. */
 bool run_seat(struct run *run, struct seating seating, struct fault *fault);
 
