@@ -101,26 +101,22 @@ struct contender *models_vary(struct models *models, const struct contender *of,
     return c;
 }
 
-/* How the last contender goes, and one more layer by layer where it goes depth first. */
+/* How the last contender goes, and one more of ours layer by layer where it goes depth first. */
 static bool choose_schedule(struct models *models, const struct run *run, struct fault *fault)
 {
     struct contender *c = &models->contender[models->count - 1];
     const struct model *model = &models->subject->model;
-    bool tuned = false;
-    c->schedule = schedule_layers;
-    c->schedule_from = "built-in";
-    if (!contender_is_ours(c))
-        return true;
-    c->schedule = schedule_of(model, &run->topology);
-    if (!tuning_find(run->arguments->tuning, &run->topology, &model->ektm.config, c->backend->name,
-                     &c->schedule, &tuned, fault))
+    bool tuned = false, ours = contender_is_ours(c);
+    c->schedule = ours ? schedule_of(model, &run->topology) : schedule_layers;
+    if (ours && !tuning_find(run->arguments->tuning, &run->topology, &model->ektm.config,
+                             c->backend->name, &c->schedule, &tuned, fault))
         return false;
     c->schedule_from = tuned ? "tuned" : "built-in";
-    if (run->arguments->tile != TILE_UNSET) {
+    if (run->arguments->tile != TILE_UNSET && !contender_is_reference(c)) {
         c->schedule.tile = run->arguments->tile;
         c->schedule_from = "given";
     }
-    if (!c->schedule.tile || models->count == MODELS_MAX)
+    if (!ours || !c->schedule.tile || models->count == MODELS_MAX)
         return true;
     struct schedule layers = c->schedule;
     layers.tile = 0;

@@ -39,8 +39,8 @@ struct models {
 
 /* Chooses kernels and prepares weights for every backend and instruction set that was asked for
  * and runs here. Kernels written by hand go depth first, by --tile, by what was tuned for this
- * machine, or by schedule_of, and once more layer by layer; the others go layer by layer, as
- * libraries are called. */
+ * machine, or by schedule_of, and once more layer by layer; the others, unless --tile says
+ * otherwise, go layer by layer, as libraries are called. */
 bool models_make(struct models *models, struct run *run, struct subject *subject,
                  struct fault *fault);
 void models_free(struct models *models);
