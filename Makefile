@@ -24,7 +24,7 @@ comma    := ,
 BUILD    ?= build/$(ARCH)-$(patsubst $(CROSS)%,%,$(notdir $(CC)))$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
-            -Wcast-qual -Wundef -Wvla $(if $(CI),-Werror)
+            -Wcast-qual -Wundef -Wvla -Wno-missing-field-initializers $(if $(CI),-Werror)
 CFLAGS   ?= -O2 -g
 override CFLAGS += -std=gnu11 -D_GNU_SOURCE -pthread -fno-math-errno -ffp-contract=off $(WARNINGS) \
             -I. -I$(BUILD) -MMD -MP $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all)
@@ -46,6 +46,8 @@ TESTS     := $(wildcard tests/*.c)
 #   b_ARCH      the architecture it is for; empty: any
 #   b_CFLAGS    flags for kernel files; for a variant v: b_v_CFLAGS
 #   b_VARIANTS  ISAs that each kernel file is compiled for; empty: one, the backend's own
+#   b_d_VARIANTS  for a number format d: instructions beyond the ISA that its kernels with products are
+#               compiled for once more; b_v_CFLAGS allows those of variant v
 #   b_LDLIBS    libraries; b_ABSENT  why it is left out of this build; empty: it is not
 BACKENDS :=
 include $(sort $(wildcard kernels/*/backend.mk))
@@ -55,7 +57,11 @@ LDLIBS   += $(foreach b,$(PRESENT),$($(b)_LDLIBS))
 
 kernel_files = $(sort $(wildcard kernels/$(1)/*_$(1).c kernels/$(1)/*_$(1)_*.c))
 stems        = $(basename $(notdir $(call kernel_files,$(1))))
-names        = $(if $($(1)_VARIANTS),$(foreach v,$($(1)_VARIANTS),$(addsuffix _$(v),$(call stems,$(1)))),$(call stems,$(1)))
+# Of op_dtype_backend: the first word and the second; what an op with products is compiled for besides.
+PRODUCTS    := dense transmitter enhanced head dot
+word_of      = $(word $(1),$(subst _, ,$(2)))
+beyond       = $(if $(filter $(PRODUCTS),$(call word_of,1,$(2))),$($(1)_$(call word_of,2,$(2))_VARIANTS))
+names        = $(foreach s,$(call stems,$(1)),$(if $($(1)_VARIANTS),$(addprefix $(s)_,$($(1)_VARIANTS)),$(s) $(addprefix $(s)_,$(call beyond,$(1),$(s)))))
 object       = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 KERNEL_OBJECTS := $(foreach b,$(PRESENT),$(patsubst %,$(BUILD)/kernels/$(b)/%.o,$(call names,$(b))))
@@ -139,7 +145,13 @@ define kernel_rule
 $(BUILD)/kernels/$(1)/%_$(1).o: kernels/$(1)/%_$(1).c
 	@mkdir -p $$(@D)
 	$$(call show,CC,$$<)
-	$$(Q)$$(CC) $$(CFLAGS) $$(ALIGNED) $$($(1)_CFLAGS) -c -o $$@ $$<
+	$$(Q)$$(CC) $$(CFLAGS) $$(ALIGNED) $$($(1)_CFLAGS) -DKERNEL=$$*_$(1) -c -o $$@ $$<
+endef
+define beyond_rule
+$(BUILD)/kernels/$(1)/%_$(1)_$(2).o: kernels/$(1)/%_$(1).c
+	@mkdir -p $$(@D)
+	$$(call show,CC,"$$< ($(2))")
+	$$(Q)$$(CC) $$(CFLAGS) $$(ALIGNED) $$($(1)_CFLAGS) $$($(1)_$(2)_CFLAGS) -DKERNEL=$$*_$(1)_$(2) -c -o $$@ $$<
 endef
 define variant_rule
 $(BUILD)/kernels/$(1)/%_$(1)_$(2).o: kernels/$(1)/%_$(1).c
@@ -150,7 +162,8 @@ $(BUILD)/kernels/$(1)/%_$(1)_$(2).o: kernels/$(1)/%_$(1).c
 endef
 $(foreach b,$(PRESENT),$(if $($(b)_VARIANTS),\
     $(foreach v,$($(b)_VARIANTS),$(eval $(call variant_rule,$(b),$(v)))),\
-    $(eval $(call kernel_rule,$(b)))))
+    $(eval $(call kernel_rule,$(b)))\
+    $(foreach v,$(sort $(foreach d,bf16 i8,$($(b)_$(d)_VARIANTS))),$(eval $(call beyond_rule,$(b),$(v))))))
 
 # Generated files are replaced only when they change.
 $(BUILD)/kernels.def: FORCE

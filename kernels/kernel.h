@@ -30,6 +30,8 @@ struct kernel {
     const struct backend *backend;
     enum isa isa; /* the level it is compiled for; a peer's is ISA_SCALAR, see kernel_isa */
 
+    unsigned features; /* what it needs beyond the level: OR of enum feature (cpu.h) */
+
     /* A library computes a row in another order when there are other rows beside it: cutting a
      * batch may change last bits of the result, within the bound. Every other kernel keeps them. */
     bool cut_changes_bits;
@@ -66,8 +68,8 @@ extern const struct kernel *const kernels[];
 /* Ended by NULL, in the order of the kernels. */
 extern const struct backend *const backends[];
 
-/* Whether `kernel` can run here: its backend is usable and the CPU has its ISA. If not, writes why
- * into `reason`. */
+/* Whether `kernel` can run here: its backend is usable and the CPU has its ISA and features. If
+ * not, writes why into `reason`. */
 bool kernel_usable(const struct kernel *kernel, char *reason, size_t size);
 
 /* The kernel of that name, or NULL. */

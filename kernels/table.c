@@ -24,20 +24,24 @@ static const struct backend reference_backend = {
     .version = no_version,
 };
 
-#define OP(id)                                                                                     \
-    extern const struct op id##_op;                                                                \
-    static void id##_reference(const struct call *call) { id##_op.reference(call); }               \
-    static const struct kernel id##_f32_reference = {                                              \
-        .name = #id "_f32_reference",                                                              \
+#define REFERENCE(id, format, type)                                                                \
+    static const struct kernel id##_##format##_reference = {                                       \
+        .name = #id "_" #format "_reference",                                                      \
         .op = &id##_op,                                                                            \
-        .dtype = DTYPE_F32,                                                                        \
+        .dtype = type,                                                                             \
         .backend = &reference_backend,                                                             \
         .isa = ISA_SCALAR,                                                                         \
         .run = id##_reference,                                                                     \
         .about = "scalar loop",                                                                    \
     };
+#define OP(id)                                                                                     \
+    extern const struct op id##_op;                                                                \
+    static void id##_reference(const struct call *call) { id##_op.reference(call); }               \
+    REFERENCE(id, f32, DTYPE_F32)
+#define NARROW(id) OP(id) REFERENCE(id, bf16, DTYPE_BF16) REFERENCE(id, i8, DTYPE_I8)
 #include "reference/ops.def"
 #undef OP
+#undef REFERENCE
 
 #define BACKEND(id) extern const struct backend id##_backend;
 #define KERNEL(id)  extern const struct kernel id;
@@ -60,7 +64,8 @@ static const struct backend reference_backend = {
 #undef ABSENT
 
 const struct kernel *const kernels[] = {
-#define OP(name) &name##_f32_reference,
+#define OP(name)     &name##_f32_reference,
+#define NARROW(name) &name##_f32_reference, &name##_bf16_reference, &name##_i8_reference,
 #include "reference/ops.def"
 #undef OP
 #define BACKEND(name)
@@ -87,7 +92,8 @@ const struct backend *const backends[] = {
 
 bool kernel_usable(const struct kernel *kernel, char *reason, size_t size)
 {
-    return kernel->backend->usable(reason, size) && isa_usable(kernel->isa, reason, size);
+    return kernel->backend->usable(reason, size) && isa_usable(kernel->isa, reason, size) &&
+           features_usable(kernel->features, reason, size);
 }
 
 const struct kernel *kernel_find(const char *name)

@@ -21,12 +21,21 @@ static size_t table_row(const struct call *call, const struct bag *bag, size_t a
            index_at(&call->tensor[EMBEDDING_IDS], at);
 }
 
+/* What a table's number is made of: an i8 row's offset and step may cancel. */
+static double magnitude_of(const struct tensor *table, size_t row, size_t e)
+{
+    const double value = fabs(real_at(table, row, e));
+    return table->dtype == DTYPE_I8 ? value + 2 * fabs((double)affine_at(table, row).offset)
+                                    : value;
+}
+
 static double pooled(const struct call *call, const struct bag *bag, size_t e, bool magnitude)
 {
     double sum = 0;
     for (size_t l = bag->begin; l < bag->end; l++) {
-        double v = real_at(&call->tensor[EMBEDDING_TABLE], table_row(call, bag, l), e);
-        sum += magnitude ? fabs(v) : v;
+        const struct tensor *table = &call->tensor[EMBEDDING_TABLE];
+        const size_t row = table_row(call, bag, l);
+        sum += magnitude ? magnitude_of(table, row, e) : real_at(table, row, e);
     }
     bool mean = call->options.pooling == POOLING_MEAN && bag->end > bag->begin;
     return mean ? sum / (double)(bag->end - bag->begin) : sum;
@@ -44,7 +53,8 @@ static void reference(const struct call *call)
         }
 }
 
-/* One rounding for each addition and one for the mean; a single id is copied. */
+/* One rounding for each addition, one for the mean and two for each number of an i8 row; a single
+ * id of a wider format is copied. */
 static void bound(const struct call *call, double roundoff)
 {
     const size_t *n = call->dims.extent;
@@ -52,7 +62,8 @@ static void bound(const struct call *call, double roundoff)
         for (size_t f = 0; f < n[FIELDS]; f++) {
             struct bag bag = bag_at(call, b, f);
             size_t ids = bag.end - bag.begin;
-            double error = ids > 1 ? accumulation_error(ids, roundoff) : 0;
+            size_t roundings = call->tensor[EMBEDDING_TABLE].dtype == DTYPE_I8 ? 3 * ids : ids;
+            double error = roundings > 1 ? accumulation_error(roundings, roundoff) : 0;
             for (size_t e = 0; e < n[WIDTH]; e++)
                 real_put(&call->tensor[EMBEDDING_X], b, f * n[WIDTH] + e,
                          error * pooled(call, &bag, e, true));
@@ -75,9 +86,9 @@ static double flops(const struct call *call)
 static double bytes(const struct call *call)
 {
     const size_t *n = call->dims.extent;
-    size_t real = dtype_bytes(call->tensor[EMBEDDING_TABLE].dtype);
-    size_t bags = n[BATCH] * n[FIELDS];
-    return (double)(ids_read(call) * (n[WIDTH] * real + sizeof(int32_t)) +
+    size_t bags = n[BATCH] * n[FIELDS], real = dtype_bytes(call->tensor[EMBEDDING_X].dtype);
+    size_t row = row_bytes(call->tensor[EMBEDDING_TABLE].dtype, n[WIDTH]);
+    return (double)(ids_read(call) * (row + sizeof(int32_t)) +
                     bags * (n[WIDTH] * real + sizeof(int32_t)));
 }
 
@@ -91,7 +102,8 @@ const struct op embedding_op = {
             [EMBEDDING_BAGS] = {"bags", ROLE_IN, .index = true, .axes = {BATCH, FIELDS, AXIS_NONE},
                                 .fence = 1},
             [EMBEDDING_FIRST] = {"first", ROLE_WEIGHT, .index = true, .axes = {FIELDS, AXIS_NONE}},
-            [EMBEDDING_TABLE] = {"table", ROLE_WEIGHT, .axes = {ROWS, WIDTH, AXIS_NONE}},
+            [EMBEDDING_TABLE] = {"table", ROLE_WEIGHT, .narrow = true,
+                                 .axes = {ROWS, WIDTH, AXIS_NONE}},
             [EMBEDDING_X] = {"x", ROLE_OUT, .axes = {BATCH, FIELDS, WIDTH}},
         },
     .reference = reference,

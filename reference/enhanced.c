@@ -3,19 +3,33 @@
 #include "reference/operands.h"
 #include "reference/product.h"
 
+/* A row of [f ; m]: a narrow format rounds each half by itself. */
+struct halves {
+    struct factor f, m;
+};
+
+static struct halves halves_of(const struct call *call, size_t row)
+{
+    const struct tensor *t = call->tensor;
+    const size_t width = call->dims.extent[WIDTH];
+    return (struct halves){factor_of(&t[ENHANCED_F], row, width, &t[ENHANCED_GF]),
+                           factor_of(&t[ENHANCED_M], row, width, &t[ENHANCED_GM])};
+}
+
 static void reference(const struct call *call)
 {
     const size_t *n = call->dims.extent;
     const struct tensor *t = call->tensor;
-    for (size_t b = 0; b < n[BATCH]; b++)
+    for (size_t b = 0; b < n[BATCH]; b++) {
+        const struct halves x = halves_of(call, b);
         for (size_t o = 0; o < n[WIDTH]; o++) {
-            double sum = real_at(&t[ENHANCED_C], o, 0) +
-                         product(&t[ENHANCED_GF], o, &t[ENHANCED_F], b, n[WIDTH], false) +
-                         product(&t[ENHANCED_GM], o, &t[ENHANCED_M], b, n[WIDTH], false);
+            double sum =
+                real_at(&t[ENHANCED_C], o, 0) + product(&x.f, o, false) + product(&x.m, o, false);
             double gate = 1 / (1 + exp(-sum));
             real_put(&t[ENHANCED_Z], b, o,
                      real_at(&t[ENHANCED_F], b, o) + gate * real_at(&t[ENHANCED_M], b, o));
         }
+    }
 }
 
 /* The logistic function shrinks an error to a quarter at most and adds its own few roundings; the
@@ -24,17 +38,18 @@ static void bound(const struct call *call, double roundoff)
 {
     const size_t *n = call->dims.extent;
     const struct tensor *t = call->tensor;
-    double error = accumulation_error(2 * n[WIDTH] + 1, roundoff);
-    for (size_t b = 0; b < n[BATCH]; b++)
+    double error = product_error(&t[ENHANCED_GF], 2 * n[WIDTH] + 1, roundoff);
+    for (size_t b = 0; b < n[BATCH]; b++) {
+        const struct halves x = halves_of(call, b);
         for (size_t o = 0; o < n[WIDTH]; o++) {
-            double sum = fabs(real_at(&t[ENHANCED_C], o, 0)) +
-                         product(&t[ENHANCED_GF], o, &t[ENHANCED_F], b, n[WIDTH], true) +
-                         product(&t[ENHANCED_GM], o, &t[ENHANCED_M], b, n[WIDTH], true);
+            double sum = fabs(real_at(&t[ENHANCED_C], o, 0)) + product(&x.f, o, true) +
+                         product(&x.m, o, true);
             double gate = error * sum / 4 + 8 * roundoff;
             double f = fabs(real_at(&t[ENHANCED_F], b, o));
             double m = fabs(real_at(&t[ENHANCED_M], b, o));
             real_put(&t[ENHANCED_Z], b, o, gate * m + 2 * roundoff * (f + m));
         }
+    }
 }
 
 /* The product, then exp, add, divide and a multiply-add for each output. */
@@ -52,8 +67,8 @@ const struct op enhanced_op = {
         {
             [ENHANCED_F] = {"f", ROLE_IN, .axes = {BATCH, WIDTH, AXIS_NONE}},
             [ENHANCED_M] = {"m", ROLE_IN, .axes = {BATCH, WIDTH, AXIS_NONE}},
-            [ENHANCED_GF] = {"Gf", ROLE_WEIGHT, .axes = {WIDTH, WIDTH, AXIS_NONE}},
-            [ENHANCED_GM] = {"Gm", ROLE_WEIGHT, .axes = {WIDTH, WIDTH, AXIS_NONE}},
+            [ENHANCED_GF] = {"Gf", ROLE_WEIGHT, .narrow = true, .axes = {WIDTH, WIDTH, AXIS_NONE}},
+            [ENHANCED_GM] = {"Gm", ROLE_WEIGHT, .narrow = true, .axes = {WIDTH, WIDTH, AXIS_NONE}},
             [ENHANCED_C] = {"c", ROLE_WEIGHT, .axes = {WIDTH, AXIS_NONE}},
             [ENHANCED_Z] = {"z", ROLE_OUT, .axes = {BATCH, WIDTH, AXIS_NONE}},
         },

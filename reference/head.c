@@ -3,12 +3,10 @@
 #include "reference/operands.h"
 #include "reference/product.h"
 
-static double hidden(const struct call *call, size_t row, size_t unit, bool magnitude)
+static double hidden(const struct call *call, const struct factor *x, size_t unit, bool magnitude)
 {
-    const struct tensor *t = call->tensor;
-    double bias = real_at(&t[HEAD_UBIAS], unit, 0);
-    double sum = (magnitude ? fabs(bias) : bias) +
-                 product(&t[HEAD_U], unit, &t[HEAD_X], row, call->dims.extent[WIDTH], magnitude);
+    double bias = real_at(&call->tensor[HEAD_UBIAS], unit, 0);
+    double sum = (magnitude ? fabs(bias) : bias) + product(x, unit, magnitude);
     return sum < 0 ? 0 : sum;
 }
 
@@ -17,9 +15,10 @@ static void reference(const struct call *call)
     const size_t *n = call->dims.extent;
     const struct tensor *t = call->tensor;
     for (size_t b = 0; b < n[BATCH]; b++) {
+        const struct factor x = factor_of(&t[HEAD_X], b, n[WIDTH], &t[HEAD_U]);
         double logit = real_at(&t[HEAD_V], 0, 0);
         for (size_t h = 0; h < n[HIDDEN]; h++)
-            logit += real_at(&t[HEAD_W], h, 0) * hidden(call, b, h, false);
+            logit += real_at(&t[HEAD_W], h, 0) * hidden(call, &x, h, false);
         real_put(&t[HEAD_P], b, 0, 1 / (1 + exp(-logit)));
     }
 }
@@ -30,13 +29,14 @@ static void bound(const struct call *call, double roundoff)
 {
     const size_t *n = call->dims.extent;
     const struct tensor *t = call->tensor;
-    double inner = accumulation_error(n[WIDTH] + 1, roundoff);
+    double inner = product_error(&t[HEAD_U], n[WIDTH] + 1, roundoff);
     double outer = accumulation_error(n[HIDDEN] + 1, roundoff);
     for (size_t b = 0; b < n[BATCH]; b++) {
+        const struct factor x = factor_of(&t[HEAD_X], b, n[WIDTH], &t[HEAD_U]);
         double error = outer * fabs(real_at(&t[HEAD_V], 0, 0));
         for (size_t h = 0; h < n[HIDDEN]; h++)
             error += fabs(real_at(&t[HEAD_W], h, 0)) *
-                     (inner * hidden(call, b, h, true) + outer * hidden(call, b, h, false));
+                     (inner * hidden(call, &x, h, true) + outer * hidden(call, &x, h, false));
         real_put(&t[HEAD_P], b, 0, error / 4 + 8 * roundoff);
     }
 }
@@ -54,7 +54,7 @@ const struct op head_op = {
     .operand =
         {
             [HEAD_X] = {"x", ROLE_IN, .axes = {BATCH, WIDTH, AXIS_NONE}},
-            [HEAD_U] = {"U", ROLE_WEIGHT, .axes = {HIDDEN, WIDTH, AXIS_NONE}},
+            [HEAD_U] = {"U", ROLE_WEIGHT, .narrow = true, .axes = {HIDDEN, WIDTH, AXIS_NONE}},
             [HEAD_UBIAS] = {"u", ROLE_WEIGHT, .axes = {HIDDEN, AXIS_NONE}},
             [HEAD_W] = {"w", ROLE_WEIGHT, .axes = {HIDDEN, AXIS_NONE}},
             [HEAD_V] = {"v", ROLE_WEIGHT, .axes = {AXIS_NONE}},

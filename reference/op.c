@@ -32,6 +32,11 @@ const struct op *op_find(const char *name)
     return NULL;
 }
 
+enum dtype operand_dtype(const struct operand *operand, enum dtype dtype)
+{
+    return operand->index ? DTYPE_I32 : operand->narrow ? dtype : dtype_sums(dtype);
+}
+
 size_t operand_row(const struct operand *operand, const struct dims *dims)
 {
     size_t row = 1;
@@ -61,8 +66,10 @@ double op_bytes(const struct op *op, const struct call *call)
         const struct operand *operand = &op->operand[i];
         if (operand->optional && !call->tensor[i].data)
             continue;
-        size_t elements = operand_rows(operand, &call->dims) * operand_row(operand, &call->dims);
-        bytes += (double)((elements + operand->fence) * dtype_bytes(call->tensor[i].dtype));
+        enum dtype dtype = call->tensor[i].dtype;
+        size_t row = row_bytes(dtype, operand_row(operand, &call->dims));
+        bytes += (double)(operand_rows(operand, &call->dims) * row +
+                          operand->fence * dtype_bytes(dtype));
     }
     return bytes;
 }

@@ -18,8 +18,10 @@ enum role { ROLE_IN, ROLE_WEIGHT, ROLE_OUT };
 struct operand {
     const char *name;
     enum role role;
-    bool index;                   /* i32 indices instead of numbers of the kernel's dtype */
-    bool optional;                /* may be absent (data == NULL) where an option says so */
+    bool index;    /* i32 indices instead of numbers                       */
+    bool narrow;   /* held in the kernel's dtype where that is a narrow one; all other
+                      numbers are then f32, and a product rounds its inputs itself */
+    bool optional; /* may be absent (data == NULL) where an option says so */
     enum axis axes[OPERAND_AXES]; /* outermost first, ended by AXIS_NONE or by the array's end */
     size_t fence;                 /* elements behind the last one */
 };
@@ -65,7 +67,8 @@ struct op {
     void (*reference)(const struct call *call);
 
     /* Stores, in place of each output (which must be f64), the largest error allowed to a kernel
-     * whose arithmetic has this unit roundoff. */
+     * whose sums have this unit roundoff. What rounding to a narrow format costs is no error: the
+     * scalar loop rounds alike. */
     void (*bound)(const struct call *call, double roundoff);
 
     /* Floating-point operations of one call: a multiply-add counts two, exp and division one. */
@@ -84,6 +87,9 @@ const struct op *op_find(const char *name);
 
 /* Elements from an operand's first to its last one, gaps of `ld` and the fence included. */
 size_t operand_span(const struct operand *operand, const struct dims *dims, size_t ld);
+
+/* The format of an operand's elements for kernels of `dtype`. */
+enum dtype operand_dtype(const struct operand *operand, enum dtype dtype);
 
 /* Contiguous elements behind the first axis: the smallest `ld`. 1 for a vector. */
 size_t operand_row(const struct operand *operand, const struct dims *dims);

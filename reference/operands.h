@@ -76,6 +76,15 @@ enum {
     FMA_Y  /* out [WIDTH] */
 };
 
+/* y = x, then STEPS times y += a b: the peak of narrow formats, whose instructions take 2 steps
+ * (bf16) or 4 (i8) at a time. b is rounded to bf16; for i8 to the nearest integer from 0 to 255. */
+enum {
+    DOT_X, /* [WIDTH]     */
+    DOT_A, /* one number  */
+    DOT_B, /* one number  */
+    DOT_Y  /* out [WIDTH] */
+};
+
 /* Sequential memory: OUT = 1 reads (y = sum of x), IN = 1 writes (y[i] = x[0]), IN = OUT copies. */
 enum {
     STREAM_X, /* [IN]      */

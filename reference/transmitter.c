@@ -7,25 +7,27 @@ static void reference(const struct call *call)
 {
     const size_t *n = call->dims.extent;
     const struct tensor *t = call->tensor;
-    for (size_t b = 0; b < n[BATCH]; b++)
+    for (size_t b = 0; b < n[BATCH]; b++) {
+        const struct factor f = factor_of(&t[TRANSMITTER_F], b, n[WIDTH], &t[TRANSMITTER_A]);
         for (size_t o = 0; o < n[WIDTH]; o++) {
-            double sum = real_at(&t[TRANSMITTER_BIAS], o, 0) +
-                         product(&t[TRANSMITTER_A], o, &t[TRANSMITTER_F], b, n[WIDTH], false);
+            double sum = real_at(&t[TRANSMITTER_BIAS], o, 0) + product(&f, o, false);
             real_put(&t[TRANSMITTER_M], b, o, sum < 0 ? 0 : sum);
         }
+    }
 }
 
 static void bound(const struct call *call, double roundoff)
 {
     const size_t *n = call->dims.extent;
     const struct tensor *t = call->tensor;
-    double error = accumulation_error(n[WIDTH] + 1, roundoff);
-    for (size_t b = 0; b < n[BATCH]; b++)
+    double error = product_error(&t[TRANSMITTER_A], n[WIDTH] + 1, roundoff);
+    for (size_t b = 0; b < n[BATCH]; b++) {
+        const struct factor f = factor_of(&t[TRANSMITTER_F], b, n[WIDTH], &t[TRANSMITTER_A]);
         for (size_t o = 0; o < n[WIDTH]; o++) {
-            double sum = fabs(real_at(&t[TRANSMITTER_BIAS], o, 0)) +
-                         product(&t[TRANSMITTER_A], o, &t[TRANSMITTER_F], b, n[WIDTH], true);
+            double sum = fabs(real_at(&t[TRANSMITTER_BIAS], o, 0)) + product(&f, o, true);
             real_put(&t[TRANSMITTER_M], b, o, error * sum);
         }
+    }
 }
 
 static double flops(const struct call *call)
@@ -41,7 +43,7 @@ const struct op transmitter_op = {
     .operand =
         {
             [TRANSMITTER_F] = {"F", ROLE_IN, .axes = {BATCH, WIDTH, AXIS_NONE}},
-            [TRANSMITTER_A] = {"A", ROLE_WEIGHT, .axes = {WIDTH, WIDTH, AXIS_NONE}},
+            [TRANSMITTER_A] = {"A", ROLE_WEIGHT, .narrow = true, .axes = {WIDTH, WIDTH, AXIS_NONE}},
             [TRANSMITTER_BIAS] = {"a", ROLE_WEIGHT, .axes = {WIDTH, AXIS_NONE}},
             [TRANSMITTER_M] = {"m", ROLE_OUT, .axes = {BATCH, WIDTH, AXIS_NONE}},
         },

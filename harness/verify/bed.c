@@ -3,6 +3,7 @@
 #include "harness/random.h"
 #include "harness/verify/trap.h"
 #include "reference/operands.h"
+#include "reference/quantize.h"
 
 #include <assert.h>
 #include <math.h>
@@ -12,6 +13,8 @@
 #include <string.h>
 
 enum { CANARY = 0x7fa5a5a5 }; /* a NaN that no arithmetic makes */
+
+enum { QUANTIZED_MOST = 8192 }; /* columns of a trial's i8 operand */
 
 /* ---- laying out ------------------------------------------------------------------------------ */
 
@@ -31,6 +34,13 @@ static size_t leading(const struct trial *trial, const struct call *call, size_t
     return operand_row(o, &call->dims) + (flat ? 0 : trial->gap);
 }
 
+/* Bytes behind the numbers of a row: an i8 row is followed by what it stands for, then by the gap.
+ */
+static size_t tail_bytes(const struct tensor *t)
+{
+    return t->dtype == DTYPE_I8 ? sizeof(struct affine) : 0;
+}
+
 static bool lay_out(struct bed *bed, enum side side, enum dtype dtype)
 {
     const struct op *op = bed->trial.op;
@@ -39,12 +49,17 @@ static bool lay_out(struct bed *bed, enum side side, enum dtype dtype)
         if (absent(&bed->trial, i))
             continue;
         struct tensor *t = &call->tensor[i];
-        t->dtype = op->operand[i].index ? DTYPE_I32 : dtype;
+        t->dtype = operand_dtype(&op->operand[i], dtype);
         t->ld = leading(&bed->trial, call, i);
-        size_t bytes = operand_span(&op->operand[i], &call->dims, t->ld) * dtype_bytes(t->dtype);
+        const size_t columns = operand_row(&op->operand[i], &call->dims), behind = tail_bytes(t);
+        size_t bytes =
+            operand_span(&op->operand[i], &call->dims, t->ld + behind) * dtype_bytes(t->dtype) +
+            (operand_rows(&op->operand[i], &call->dims) ? behind : 0);
         if (!guard_alloc(&bed->memory[side][i], bytes, side))
             return false;
         t->data = bed->memory[side][i].data;
+        t->ld += behind;
+        t->affine = behind ? (int8_t *)t->data + columns : NULL;
     }
     return true;
 }
@@ -53,19 +68,62 @@ static bool lay_out(struct bed *bed, enum side side, enum dtype dtype)
 
 /* Magnitudes between 1/2 and 3/2, so that no term is too small to be missed; weights shrink with
  * the length of the sum, so that the logistic function is not saturated. */
+static double datum(struct random *r, double scale)
+{
+    return random_between(r, 0.5, 1.5) * (random_below(r, 2) ? scale : -scale);
+}
+
+static double scale_of(const struct operand *o, const struct call *call)
+{
+    size_t terms = 1;
+    if (o->role == ROLE_WEIGHT)
+        for (int a = 0; a < OPERAND_AXES && o->axes[a] != AXIS_NONE; a++)
+            terms = call->dims.extent[o->axes[a]];
+    return 1 / sqrt((double)(terms ? terms : 1));
+}
+
+/* Inputs of products in their widest spread: all but one of a row are the largest. */
+static double extreme(const struct operand *o, size_t column)
+{
+    return o->role == ROLE_IN && column == 0 ? 0 : 1;
+}
+
 static void fill_reals(const struct trial *trial, const struct call *call, size_t i)
 {
     const struct operand *o = &trial->op->operand[i];
     const struct tensor *t = &call->tensor[i];
     struct random r = random_stream(trial->seed, i);
-    size_t rows = operand_rows(o, &call->dims), columns = operand_row(o, &call->dims), terms = 1;
-    if (o->role == ROLE_WEIGHT)
-        for (int a = 0; a < OPERAND_AXES && o->axes[a] != AXIS_NONE; a++)
-            terms = call->dims.extent[o->axes[a]];
-    double scale = 1 / sqrt((double)(terms ? terms : 1));
+    size_t rows = operand_rows(o, &call->dims), columns = operand_row(o, &call->dims);
+    const double scale = scale_of(o, call);
     for (size_t at = 0; rows && at < operand_span(o, &call->dims, t->ld); at++) {
-        double value = random_between(&r, 0.5, 1.5) * (random_below(&r, 2) ? scale : -scale);
-        real_put(t, 0, at, at % t->ld < columns ? value : (double)NAN);
+        const size_t column = at % t->ld;
+        const double value = trial->extreme ? extreme(o, column) : datum(&r, scale);
+        real_put(t, 0, at, column < columns ? value : (double)NAN);
+    }
+}
+
+/* Rows quantized from numbers of those magnitudes; in an extreme trial the integers are the least
+ * there are. Gaps hold what no row does. */
+static void fill_i8(const struct trial *trial, const struct call *call, size_t i)
+{
+    const struct operand *o = &trial->op->operand[i];
+    const struct tensor *t = &call->tensor[i];
+    struct random r = random_stream(trial->seed, i);
+    const size_t columns = operand_row(o, &call->dims);
+    const bool table = trial->op == op_find("embedding");
+    float row[QUANTIZED_MOST];
+    assert(columns <= QUANTIZED_MOST);
+    for (size_t n = 0; n < operand_rows(o, &call->dims); n++) {
+        int8_t *to = (int8_t *)t->data + n * t->ld;
+        for (size_t c = 0; c < columns; c++)
+            row[c] = (float)datum(&r, scale_of(o, call));
+        const struct affine affine =
+            table ? quantize_table(to, row, columns) : quantize_weights(to, row, columns);
+        if (trial->extreme)
+            memset(to, -128, columns);
+        memcpy(to + columns, &affine, sizeof affine);
+        if (n + 1 < operand_rows(o, &call->dims))
+            memset(to + columns + sizeof affine, 0x55, t->ld - columns - sizeof affine);
     }
 }
 
@@ -135,7 +193,11 @@ static void fill_inputs(struct bed *bed, enum side side)
     const struct op *op = bed->trial.op;
     const struct call *call = &bed->call[side];
     for (size_t i = 0; i < op->operands; i++)
-        if (!op->operand[i].index && op->operand[i].role != ROLE_OUT && call->tensor[i].data)
+        if (op->operand[i].index || op->operand[i].role == ROLE_OUT || !call->tensor[i].data)
+            continue;
+        else if (call->tensor[i].dtype == DTYPE_I8)
+            fill_i8(&bed->trial, call, i);
+        else
             fill_reals(&bed->trial, call, i);
     if (op == op_find("embedding"))
         fill_bags(&bed->trial, call);
@@ -167,7 +229,8 @@ bool bed_make(struct bed *bed, const struct trial *trial, enum dtype dtype, stru
         }
         fill_inputs(bed, side);
     }
-    if (!oracle_make(&bed->oracle, trial->op, &bed->call[0], dtype_roundoff(dtype), fault)) {
+    if (!oracle_make(&bed->oracle, trial->op, &bed->call[0], dtype_roundoff(dtype_sums(dtype)),
+                     fault)) {
         bed_free(bed);
         return false;
     }

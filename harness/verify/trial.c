@@ -53,6 +53,8 @@ static const struct awkward {
     AWKWARD("head", HIDDEN, WIDTHS),
     AWKWARD("fma", WIDTH, WIDTHS),
     AWKWARD("fma", STEPS, {0, 1, 2, 3, 7, 17, 100}),
+    AWKWARD("dot", WIDTH, WIDTHS),
+    AWKWARD("dot", STEPS, {0, 1, 2, 3, 4, 5, 7, 17, 100}),
     AWKWARD("stream", IN, {1, 2, 3, 7, 8, 9, 15, 17, 31, 33, 63, 64, 65, 127, 129, 1000, 4097}),
     AWKWARD("gather", IDS, {0, 1, 2, 3, 7, 8, 9, 31, 100}),
     AWKWARD("gather", WIDTH, WIDTHS),
@@ -85,6 +87,15 @@ static size_t shuffled(size_t index, size_t count, uint64_t seed, uint64_t strea
     return order[index % count];
 }
 
+/* Whether inputs meet weights of a narrow format in it. */
+static bool multiplies(const struct op *op)
+{
+    bool narrow = false;
+    for (size_t i = 0; i < op->operands; i++)
+        narrow = narrow || op->operand[i].narrow;
+    return narrow && !op->probe && op != op_find("embedding");
+}
+
 static void choose_options(struct trial *trial, size_t index)
 {
     static const float taus[] = {1, 0.5f, 0.05f, 3};
@@ -97,6 +108,7 @@ static void choose_options(struct trial *trial, size_t index)
     };
     trial->gap = (size_t[]){0, 1, 5}[random_below(&r, 3)];
     trial->bag_max = random_below(&r, 4) ? 5 : 40;
+    trial->extreme = multiplies(trial->op) && random_below(&r, 8) == 0;
 }
 
 struct trial awkward_trial(const struct op *op, size_t index, uint64_t seed)
@@ -155,6 +167,6 @@ void trial_describe(const struct trial *trial, char *text, size_t size)
             (size_t)snprintf(text + used, size - used, "%s, tau %g, ",
                              o->similarity == SIMILARITY_TASK ? "task" : "sample", (double)o->tau);
     if (used < size)
-        snprintf(text + used, size - used, "gap %zu, seed %llu", trial->gap,
-                 (unsigned long long)trial->seed);
+        snprintf(text + used, size - used, "%sgap %zu, seed %llu",
+                 trial->extreme ? "extreme, " : "", trial->gap, (unsigned long long)trial->seed);
 }

@@ -4,11 +4,14 @@
  * activated while it is still in the cache. Bound by reading the weights and the outputs from
  * cache, once for every multiply-add; for a single row, by reading the weights once. */
 #include "kernels/compiler/transposed.h"
-#include "kernels/compiler/variant.h"
+#include "kernels/variant.h"
 
 #include <stdlib.h>
 
+extern const struct backend compiler_backend;
+
 /* Weights [in, out], then biases. */
+
 static void *prepare(const struct call *call)
 {
     size_t ins = call->dims.extent[IN], outs = call->dims.extent[OUT];

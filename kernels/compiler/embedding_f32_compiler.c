@@ -3,7 +3,9 @@
  * Bound by the latency of the random rows: nothing is prefetched, the CPU sees no further ahead
  * than its own window. */
 #include "kernels/compiler/rows.h"
-#include "kernels/compiler/variant.h"
+#include "kernels/variant.h"
+
+extern const struct backend compiler_backend;
 
 static void scale(float *restrict x, float factor, size_t width)
 {

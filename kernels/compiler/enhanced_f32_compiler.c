@@ -5,11 +5,14 @@
  * multiply-add. */
 #include "kernels/compiler/exp.h"
 #include "kernels/compiler/transposed.h"
-#include "kernels/compiler/variant.h"
+#include "kernels/variant.h"
 
 #include <stdlib.h>
 
+extern const struct backend compiler_backend;
+
 /* G_f and G_m turned to [in, out], then c. */
+
 static void *prepare(const struct call *call)
 {
     size_t width = call->dims.extent[WIDTH];

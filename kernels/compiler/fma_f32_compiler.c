@@ -2,7 +2,9 @@
  *
  * A block of lanes that fits the registers goes through all steps at once, enough vectors of it to
  * cover the latency of a multiply-add. Bound by the multiply-adds. */
-#include "kernels/compiler/variant.h"
+#include "kernels/variant.h"
+
+extern const struct backend compiler_backend;
 
 /* Twelve vectors; NEON has registers, and some CPUs multiply-add units, for sixteen. */
 #if defined(__AVX512F__)

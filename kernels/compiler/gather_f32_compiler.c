@@ -2,7 +2,9 @@
  *
  * The sum stays in L1. Bound by the latency of the random rows. */
 #include "kernels/compiler/rows.h"
-#include "kernels/compiler/variant.h"
+#include "kernels/variant.h"
+
+extern const struct backend compiler_backend;
 
 static void run(const struct call *call)
 {

@@ -4,13 +4,16 @@
  * Bound by reading the weights and the block from L1, once for every multiply-add. */
 #include "kernels/compiler/exp.h"
 #include "kernels/compiler/transposed.h"
-#include "kernels/compiler/variant.h"
+#include "kernels/variant.h"
 
 #include <stdlib.h>
+
+extern const struct backend compiler_backend;
 
 enum { BLOCK_UNITS = 64, LOGITS = 16 };
 
 /* U turned to [in, out], then u, w and v. */
+
 static void *prepare(const struct call *call)
 {
     size_t units = call->dims.extent[HIDDEN], width = call->dims.extent[WIDTH];

@@ -5,12 +5,15 @@
  * wants its weights. Everything of a row stays in L1. Bound by reading the towers from L1. */
 #include "kernels/compiler/exp.h"
 #include "kernels/compiler/transposed.h"
-#include "kernels/compiler/variant.h"
+#include "kernels/variant.h"
 
 #include <stdlib.h>
 
+extern const struct backend compiler_backend;
+
 /* score[j] = a . vector[j] for four vectors `ld` apart: four sums that do not wait for each other.
  * One copy of the loop for every row, as in transposed.h. */
+
 static __attribute__((noinline)) void dot_four(float *restrict score, const float *restrict a,
                                                const float *restrict vector, size_t ld,
                                                size_t width)

@@ -1,7 +1,9 @@
 /* Sequential memory: OUT = 1 reads (y = sum of x), IN = 1 writes (y[i] = x[0]), IN = OUT copies.
  *
  * Bound by the level of memory that holds the operands. */
-#include "kernels/compiler/variant.h"
+#include "kernels/variant.h"
+
+extern const struct backend compiler_backend;
 
 /* Sums that do not wait for each other. */
 enum { CHAINS = 64 };

@@ -1,11 +1,14 @@
 /* Transmitter of one CVR task: m = ReLU(A F + a). A square dense layer; see dense_f32_compiler.c.
  */
 #include "kernels/compiler/transposed.h"
-#include "kernels/compiler/variant.h"
+#include "kernels/variant.h"
 
 #include <stdlib.h>
 
+extern const struct backend compiler_backend;
+
 /* A turned to [in, out], then a. */
+
 static void *prepare(const struct call *call)
 {
     size_t width = call->dims.extent[WIDTH];
