@@ -86,6 +86,12 @@ struct call call_rows(const struct op *op, const struct call *call, size_t first
     return part;
 }
 
+double sum_error(const struct tensor *table, size_t rows, double roundoff)
+{
+    const size_t roundings = table->dtype == DTYPE_I8 ? 3 * rows : rows;
+    return roundings > 1 ? accumulation_error(roundings, roundoff) : 0;
+}
+
 double accumulation_error(size_t terms, double roundoff)
 {
     return (4 + 4 * sqrt((double)terms)) * roundoff;
