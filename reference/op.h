@@ -97,6 +97,10 @@ size_t operand_row(const struct operand *operand, const struct dims *dims);
 /* Extent of the first axis. */
 size_t operand_rows(const struct operand *operand, const struct dims *dims);
 
+/* Bytes from an operand's first to its last one: of i8 with the last row's struct affine. */
+size_t span_bytes(const struct operand *operand, const struct dims *dims,
+                  const struct tensor *tensor);
+
 /* Bytes of one call by the op's own count or by its operands. */
 double op_bytes(const struct op *op, const struct call *call);
 

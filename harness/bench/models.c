@@ -15,10 +15,12 @@ struct need models_need(const struct models *models, const struct run *run, size
                         .preset = models->subject->preset->name,
                         .batch = rows,
                         .alone = run->plan.cache == CACHE_COLD,
-                        .streamed = schedule_weight_bytes(&models->subject->model),
                         .rows = (rows + run->seating.threads - 1) / run->seating.threads,
                         .rows_all = models->subject->activations.rows_max};
-    need.round = run->plan.cache == CACHE_ROTATE ? run->plan.rotation : need.streamed;
+    const size_t bytes = schedule_weight_bytes(&models->subject->model);
+    need.stream[DTYPE_F32] =
+        (struct streams){bytes, run->plan.cache == CACHE_ROTATE ? run->plan.rotation : bytes};
+    need.gathers[DTYPE_F32] = true;
     return need;
 }
 
@@ -42,7 +44,7 @@ static struct pass pass_of(const struct models *models, const struct run *run,
         /* The inputs' ids are those of all rows. */
         own.dims.extent[IDS] = own.dims.extent[IDS] * share / s->activations.rows_max;
         struct work work = work_of(op, &own, true);
-        bound_add(&pass.bound, roof, &work, c->isa);
+        bound_add(&pass.bound, roof, &work, (struct arithmetic){c->isa, DTYPE_F32});
         pass.flops += op->flops(&all);
         pass.bytes += op_bytes(op, &all);
     }
@@ -97,7 +99,7 @@ json_t *models_record_timed(const struct models *models, struct run *run, const 
     record_schedule(record, models, run, c);
     double ns = record_get_interval(record, "ns").median;
     record_number(record, "rows_per_s", (double)c->rows / ns * 1e9);
-    bound_describe(record, &pass.bound, roof, c->isa, ns);
+    bound_describe(record, &pass.bound, roof, (struct arithmetic){c->isa, DTYPE_F32}, ns);
     /* The reference was timed on one thread. */
     run_compare(run, record, "x_reference",
                 run->seating.threads > 1 ? NULL : &models->reference_time, competitor,
@@ -213,7 +215,7 @@ bool models_run(struct models *models, struct run *run, const struct job *job, s
     struct competitor *above = &contest.competitor[contest.count];
     struct need need = models_need(models, run, job->batch);
     for (size_t i = 0; i < contest.count; i++)
-        need.isa[contest.contender[i]->isa] = true;
+        need.computes[DTYPE_F32][contest.contender[i]->isa] = true;
     fine =
         fine && roof_make(&contest.roof, run, &need, above, fault) &&
         run_sample(run, &sampling, contest.competitor, contest.count + contest.roof.count, fault) &&

@@ -75,7 +75,7 @@ static bool sample_seated(struct models *models, struct run *run, struct contend
     if (c->invalid)
         return true;
     struct need need = models_need(models, run, rows);
-    need.isa[c->isa] = true;
+    need.computes[DTYPE_F32][c->isa] = true;
     bool fine = !bounded || roof_make(&seated->roof, run, &need, &seated->competitor[1], fault);
     if (!fine || !eviction_make(&eviction, run, &sampling, fault))
         return false;

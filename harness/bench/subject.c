@@ -32,6 +32,41 @@ static bool fill(struct subject *subject, const struct id_law *law, size_t rows,
     return true;
 }
 
+/* Whether a kernel of the format may be timed. */
+static bool is_asked(const struct run *run, enum dtype dtype)
+{
+    char reason[128];
+    for (const struct kernel *const *k = kernels; *k; k++)
+        if ((*k)->dtype == dtype && (*k)->isa != ISA_SCALAR && !(*k)->op->probe &&
+            arguments_admit(run->arguments, *k) && kernel_usable(*k, reason, sizeof reason))
+            return true;
+    return false;
+}
+
+static bool narrow_weights(struct subject *subject, const struct run *run, struct fault *fault)
+{
+    bool fine = true;
+    for (enum dtype d = 0; d < DTYPES && fine; d++)
+        fine = !dtype_narrow(d) || !is_asked(run, d) ||
+               narrowed_make(&subject->narrowed[d], &subject->model, d, &run->topology,
+                             run->plan.pages, fault);
+    return fine;
+}
+
+struct call subject_call(const struct subject *subject, size_t layer, size_t rows, enum dtype dtype)
+{
+    const struct ektm *ektm = &subject->model.ektm;
+    const struct narrowed *narrowed = &subject->narrowed[dtype];
+    struct call call = ektm_call(ektm, &subject->activations.memory, layer, rows);
+    return narrowed->block ? narrowed_call(narrowed, ektm, layer, &call) : call;
+}
+
+struct tensor subject_table(const struct subject *subject, enum dtype dtype)
+{
+    const struct narrowed *narrowed = &subject->narrowed[dtype];
+    return narrowed->block ? narrowed->table : subject->activations.memory.table;
+}
+
 bool subject_make(struct subject *subject, const struct run *run, const struct ektm_preset *preset,
                   struct fault *fault)
 {
@@ -50,7 +85,7 @@ bool subject_make(struct subject *subject, const struct run *run, const struct e
         subject_free(subject);
         return fault_memory(fault, "the expected predictions");
     }
-    if (!fill(subject, &run->plan.law, rows, seed, fault)) {
+    if (!narrow_weights(subject, run, fault) || !fill(subject, &run->plan.law, rows, seed, fault)) {
         subject_free(subject);
         return false;
     }
@@ -62,6 +97,9 @@ bool subject_make(struct subject *subject, const struct run *run, const struct e
 
 void subject_free(struct subject *subject)
 {
+    for (enum dtype d = 0; d < DTYPES; d++)
+        if (subject->narrowed[d].block)
+            narrowed_free(&subject->narrowed[d]);
     free(subject->expected);
     activations_free(&subject->activations);
     model_free(&subject->model);
@@ -118,7 +156,7 @@ int32_t *subject_table_rows(const struct subject *subject, size_t rows, size_t *
     return row;
 }
 
-double subject_embedding_bytes(const struct subject *subject, size_t rows)
+double subject_embedding_bytes(const struct subject *subject, size_t rows, enum dtype dtype)
 {
     const struct ektm_config *config = &subject->preset->config;
     size_t ids, different = 0;
@@ -129,12 +167,14 @@ double subject_embedding_bytes(const struct subject *subject, size_t rows)
         different += !row || i == 0 || row[i] != row[i - 1];
     free(row);
     size_t bags = rows * config->fields, vector = config->width * sizeof(float);
-    return (double)((different + bags) * vector + (ids + bags) * sizeof(int32_t));
+    return (double)(different * row_bytes(dtype, config->width) + bags * vector +
+                    (ids + bags) * sizeof(int32_t));
 }
 
 double subject_layer_bytes(const struct subject *subject, size_t layer, size_t rows)
 {
     const struct op *op = subject->model.ektm.layer[layer].op;
     struct call call = ektm_call(&subject->model.ektm, &subject->activations.memory, layer, rows);
-    return op == &embedding_op ? subject_embedding_bytes(subject, rows) : op_bytes(op, &call);
+    return op == &embedding_op ? subject_embedding_bytes(subject, rows, DTYPE_F32)
+                               : op_bytes(op, &call);
 }

@@ -4,10 +4,13 @@
 
 #include "harness/bench/run.h"
 #include "harness/model/activations.h"
+#include "harness/model/narrowed.h"
 
 struct subject {
     const struct ektm_preset *preset;
     struct model model;
+    struct narrowed
+        narrowed[DTYPES]; /* its weights in the narrow formats that the run computes in */
     struct activations
         activations; /* of the first plan_batch_most rows: every layer's true input */
     float *expected; /* [plan_batch_most, T+1]: the reference's predictions        */
@@ -25,9 +28,16 @@ int32_t *subject_table_rows(const struct subject *subject, size_t rows, size_t *
 /* Rows of the stacked table. */
 size_t subject_rows(const struct subject *subject);
 
+/* The layer's call for the first `rows` rows, for kernels of that format. */
+struct call subject_call(const struct subject *subject, size_t layer, size_t rows,
+                         enum dtype dtype);
+
+/* The stacked table in that format. */
+struct tensor subject_table(const struct subject *subject, enum dtype dtype);
+
 /* Bytes of the table's rows that the first `rows` rows of the batch read, each counted once, with
  * their ids and what is written: what a call of the embedding finds in the caches again. */
-double subject_embedding_bytes(const struct subject *subject, size_t rows);
+double subject_embedding_bytes(const struct subject *subject, size_t rows, enum dtype dtype);
 
 /* Bytes that the layer touches for `rows` rows. */
 double subject_layer_bytes(const struct subject *subject, size_t layer, size_t rows);

@@ -149,6 +149,11 @@ const struct column record_columns[] = {
      "`no difference shown` or unavailable"},
     {"versus_compiler", TYPE_TEXT, "", 0, COMPARED, "the same of `x_compiler`"},
     {"versus_peer", TYPE_TEXT, "", 0, COMPARED, "the same of `x_peer`"},
+    {"x_f32", TYPE_INTERVAL, "", 0, COMPARED,
+     "of a narrow format: the time of the same backend's f32 at the same ISA over this one, "
+     "sampled "
+     "side by side"},
+    {"versus_f32", TYPE_TEXT, "", 0, COMPARED, "what that shows"},
     {"schedule", TYPE_TEXT, "", 0, MODEL,
      "how the pass is walked was `built-in`, `tuned` by `ektm tune`, or `given` by `--tile`"},
     {"order", TYPE_TEXT, "", 0, MODEL,
