@@ -47,23 +47,19 @@ static bool narrow_weights(struct subject *subject, const struct run *run, struc
 {
     bool fine = true;
     for (enum dtype d = 0; d < DTYPES && fine; d++)
-        fine = !dtype_narrow(d) || !is_asked(run, d) ||
-               narrowed_make(&subject->narrowed[d], &subject->model, d, &run->topology,
-                             run->plan.pages, fault);
+        fine = !is_asked(run, d) ||
+               model_narrow(&subject->model, d, &run->topology, run->plan.pages, fault);
     return fine;
 }
 
 struct call subject_call(const struct subject *subject, size_t layer, size_t rows, enum dtype dtype)
 {
-    const struct ektm *ektm = &subject->model.ektm;
-    const struct narrowed *narrowed = &subject->narrowed[dtype];
-    struct call call = ektm_call(ektm, &subject->activations.memory, layer, rows);
-    return narrowed->block ? narrowed_call(narrowed, ektm, layer, &call) : call;
+    return model_call(&subject->model, &subject->activations.memory, layer, rows, dtype);
 }
 
 struct tensor subject_table(const struct subject *subject, enum dtype dtype)
 {
-    const struct narrowed *narrowed = &subject->narrowed[dtype];
+    const struct narrowed *narrowed = &subject->model.narrowed[dtype];
     return narrowed->block ? narrowed->table : subject->activations.memory.table;
 }
 
@@ -97,9 +93,6 @@ bool subject_make(struct subject *subject, const struct run *run, const struct e
 
 void subject_free(struct subject *subject)
 {
-    for (enum dtype d = 0; d < DTYPES; d++)
-        if (subject->narrowed[d].block)
-            narrowed_free(&subject->narrowed[d]);
     free(subject->expected);
     activations_free(&subject->activations);
     model_free(&subject->model);

@@ -4,13 +4,10 @@
 
 #include "harness/bench/run.h"
 #include "harness/model/activations.h"
-#include "harness/model/narrowed.h"
 
 struct subject {
     const struct ektm_preset *preset;
     struct model model;
-    struct narrowed
-        narrowed[DTYPES]; /* its weights in the narrow formats that the run computes in */
     struct activations
         activations; /* of the first plan_batch_most rows: every layer's true input */
     float *expected; /* [plan_batch_most, T+1]: the reference's predictions        */

@@ -76,10 +76,34 @@ static bool allocate(struct model *m, const struct topology *topology, enum page
 
 void model_free(struct model *model)
 {
+    for (enum dtype d = 0; d < DTYPES; d++)
+        if (model->narrowed[d].block)
+            narrowed_free(&model->narrowed[d]);
     memory_free(model->block, model->block_bytes);
     free(model->weight);
     ektm_free(&model->ektm);
     *model = (struct model){.block = NULL};
+}
+
+bool model_narrow(struct model *model, enum dtype dtype, const struct topology *topology,
+                  enum pages pages, struct fault *fault)
+{
+    struct narrowed *narrowed = &model->narrowed[dtype];
+    if (!dtype_narrow(dtype) || narrowed->block)
+        return true;
+    if (!narrowed_make(narrowed, &model->ektm, dtype, topology, pages, fault))
+        return false;
+    for (size_t w = 0; w < model->ektm.weights; w++)
+        narrowed_fill(narrowed, &model->ektm, w, &model->weight[w]);
+    return true;
+}
+
+struct call model_call(const struct model *model, const struct ektm_memory *memory, size_t layer,
+                       size_t rows, enum dtype dtype)
+{
+    const struct call call = ektm_call(&model->ektm, memory, layer, rows);
+    const struct narrowed *narrowed = &model->narrowed[dtype];
+    return narrowed->block ? narrowed_call(narrowed, &model->ektm, layer, &call) : call;
 }
 
 /* ---- random ---------------------------------------------------------------------------------- */

@@ -2,9 +2,7 @@
 #ifndef EKTM_HARNESS_MODEL_MODEL_H
 #define EKTM_HARNESS_MODEL_MODEL_H
 
-#include "harness/fault.h"
-#include "harness/machine/memory.h"
-#include "reference/ektm.h"
+#include "harness/model/narrowed.h"
 
 struct model {
     struct ektm ektm;
@@ -13,7 +11,18 @@ struct model {
     struct tensor first;   /* i32 [F]                                                            */
     void *block;           /* what holds them                                                    */
     size_t block_bytes, table_bytes;
+    struct narrowed
+        narrowed[DTYPES]; /* what is read in narrow formats, where model_narrow made it */
 };
+
+/* Makes the weights of a narrow format, unless they are there. */
+bool model_narrow(struct model *model, enum dtype dtype, const struct topology *topology,
+                  enum pages pages, struct fault *fault);
+
+/* The call that computes `layer` for the first `rows` rows of `memory` (whose weights are the
+ * model's) with a kernel of that format. */
+struct call model_call(const struct model *model, const struct ektm_memory *memory, size_t layer,
+                       size_t rows, enum dtype dtype);
 
 /* Random weights (He-uniform, small biases), a function of config and seed alone. Tables are
  * interleaved over the NUMA nodes of `topology`, on the pages that are asked for. */
