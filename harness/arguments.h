@@ -2,6 +2,7 @@
 #ifndef EKTM_HARNESS_ARGUMENTS_H
 #define EKTM_HARNESS_ARGUMENTS_H
 
+#include "harness/model/formats.h"
 #include "kernels/kernel.h"
 
 #include <stdbool.h>
@@ -60,6 +61,7 @@ struct sizes {
 /* What the caller asked for. Lists hold names that exist; text is the caller's. */
 struct arguments {
     struct names op, dtype, backend, kernel, preset, placement;
+    struct formats formats; /* of a model: each word of --dtype in turn */
     struct sizes batch, threads;
     const char *ids, *cache, *pages, *model, *input, *out, *topology; /* NULL: not given */
     uint64_t seed;                                                    /* 1 unless given  */

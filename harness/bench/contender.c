@@ -22,19 +22,29 @@ bool contender_is_ours(const struct contender *c)
            strcmp(c->backend->name, "compiler") != 0;
 }
 
+/* The scalar reference is timed in f32 alone. */
+static bool is_narrow_reference(const struct kernel *kernel)
+{
+    return dtype_narrow(kernel->dtype) && strcmp(kernel->backend->name, "reference") == 0;
+}
+
 /* Whether the kernel is a layer's, so that its backend and ISA can compose a model. */
 static bool composes(const struct run *run, const struct kernel *kernel)
 {
     char reason[128];
-    return !kernel->op->probe && kernel->dtype == DTYPE_F32 &&
+    return !kernel->op->probe && !is_narrow_reference(kernel) &&
            arguments_admit(run->arguments, kernel) && kernel_usable(kernel, reason, sizeof reason);
 }
 
-static struct contender *find(struct models *models, const struct backend *backend, enum isa isa)
+static struct contender *find(struct models *models, const struct backend *backend, enum isa isa,
+                              enum dtype dtype)
 {
-    for (size_t i = 0; i < models->count; i++)
-        if (models->contender[i].backend == backend && models->contender[i].isa == isa)
-            return &models->contender[i];
+    for (size_t i = 0; i < models->count; i++) {
+        struct contender *c = &models->contender[i];
+        if (c->backend == backend && c->isa == isa && !c->formats.count &&
+            c->formats.others == dtype)
+            return c;
+    }
     return NULL;
 }
 
@@ -43,7 +53,10 @@ static size_t copies_of(const struct models *models, const struct run *run,
                         const struct contender *c)
 {
     bool rotates = run->plan.cache == CACHE_ROTATE && !contender_is_reference(c);
-    return rotates ? run->plan.rotation / schedule_weight_bytes(&models->subject->model) + 1 : 1;
+    return rotates
+               ? run->plan.rotation / schedule_weight_bytes(&models->subject->model, &c->formats) +
+                     1
+               : 1;
 }
 
 static void contender_free(struct contender *c)
@@ -59,13 +72,14 @@ static void contender_free(struct contender *c)
     c->composed = NULL;
 }
 
-/* A contender with the backend's kernels, or with `kernel[l]` at layer l. */
+/* A contender with the backend's kernels in those formats, or with `kernel[l]` at layer l. */
 static bool add(struct models *models, const struct run *run, const struct backend *backend,
-                enum isa isa, const struct kernel *const *kernel, struct fault *fault)
+                enum isa isa, const struct formats *formats, const struct kernel *const *kernel,
+                struct fault *fault)
 {
     const struct model *model = &models->subject->model;
     struct contender *c = &models->contender[models->count];
-    *c = (struct contender){.backend = backend, .isa = isa};
+    *c = (struct contender){.backend = backend, .isa = isa, .formats = *formats};
     size_t copies = copies_of(models, run, c);
     c->composed = calloc(copies, sizeof *c->composed);
     c->forward = calloc(copies, sizeof *c->forward);
@@ -77,7 +91,7 @@ static bool add(struct models *models, const struct run *run, const struct backe
     for (; c->copies < copies; c->copies++) {
         struct composed *composed = &c->composed[c->copies];
         if (!(kernel ? compose(composed, model, kernel, isa, fault)
-                     : compose_backend(composed, model, backend, isa, fault))) {
+                     : compose_backend(composed, model, backend, isa, formats, fault))) {
             contender_free(c);
             return false;
         }
@@ -115,16 +129,18 @@ static bool choose_schedule(struct models *models, const struct run *run, struct
     struct contender *c = &models->contender[models->count - 1];
     const struct model *model = &models->subject->model;
     bool tuned = false, ours = contender_is_ours(c);
-    c->schedule = ours ? schedule_of(model, &run->topology) : schedule_layers;
-    if (ours && !tuning_find(run->arguments->tuning, &run->topology, &model->ektm.config,
-                             c->backend->name, &c->schedule, &tuned, fault))
+    const bool narrow = strcmp(formats_kind(&c->formats, &model->ektm), "f32") != 0;
+    c->schedule = ours ? schedule_of(model, &c->formats, &run->topology) : schedule_layers;
+    if (ours && !narrow &&
+        !tuning_find(run->arguments->tuning, &run->topology, &model->ektm.config, c->backend->name,
+                     &c->schedule, &tuned, fault))
         return false;
     c->schedule_from = tuned ? "tuned" : "built-in";
     if (run->arguments->tile != TILE_UNSET && !contender_is_reference(c)) {
         c->schedule.tile = run->arguments->tile;
         c->schedule_from = "given";
     }
-    if (!ours || !c->schedule.tile || models->count == MODELS_MAX)
+    if (!ours || narrow || !c->schedule.tile || models->count == MODELS_MAX)
         return true;
     struct schedule layers = c->schedule;
     layers.tile = 0;
@@ -134,11 +150,21 @@ static bool choose_schedule(struct models *models, const struct run *run, struct
     return twin != NULL;
 }
 
+static const char *kind_of(const struct contender *c)
+{
+    return formats_kind(&c->formats, &c->composed->model->ektm);
+}
+
+bool contenders_alike(const struct contender *a, const struct contender *b)
+{
+    return strcmp(kind_of(a), kind_of(b)) == 0;
+}
+
 /* model_<dtype>_<backend>_<isa>, and whether it goes layer by layer for comparison. */
 static void name_of(const struct contender *c, char *name, size_t size)
 {
-    snprintf(name, size, "model_%s_%s_%s%s", dtype_name(DTYPE_F32), c->backend->name,
-             isa_name(c->isa), c->by_layers ? BY_LAYERS_SUFFIX : "");
+    snprintf(name, size, "model_%s_%s_%s%s", kind_of(c), c->backend->name, isa_name(c->isa),
+             c->by_layers ? BY_LAYERS_SUFFIX : "");
 }
 
 static bool named(const struct contender *c, const char *name)
@@ -163,18 +189,36 @@ static void recall_speeds(struct models *models, const struct run *run)
     }
 }
 
+/* One more contender, walked as such a backend's are; nothing where there is no room. */
+static bool enter(struct models *models, const struct run *run, const struct backend *backend,
+                  enum isa isa, const struct formats *formats, struct fault *fault)
+{
+    return models->count == MODELS_MAX || (add(models, run, backend, isa, formats, NULL, fault) &&
+                                           choose_schedule(models, run, fault));
+}
+
+/* Ours for the widest instruction set, with the formats that --dtype gives to single layers. */
+static bool enter_mixed(struct models *models, const struct run *run, struct fault *fault)
+{
+    const struct contender *ours = models_ours(models);
+    const struct formats *formats = &run->arguments->formats;
+    return !formats->count || !ours || enter(models, run, ours->backend, ours->isa, formats, fault);
+}
+
 bool models_make(struct models *models, struct run *run, struct subject *subject,
                  struct fault *fault)
 {
     *models = (struct models){.subject = subject};
-    for (const struct kernel *const *k = kernels; *k; k++)
-        if (composes(run, *k) && !find(models, (*k)->backend, kernel_isa(*k)) &&
-            models->count < MODELS_MAX &&
-            (!add(models, run, (*k)->backend, kernel_isa(*k), NULL, fault) ||
-             !choose_schedule(models, run, fault))) {
-            models_free(models);
-            return false;
-        }
+    bool fine = formats_check(&run->arguments->formats, &subject->model.ektm, "dtype", fault);
+    for (const struct kernel *const *k = kernels; *k && fine; k++)
+        if (composes(run, *k) && !find(models, (*k)->backend, kernel_isa(*k), (*k)->dtype))
+            fine = enter(models, run, (*k)->backend, kernel_isa(*k),
+                         &(struct formats){.others = (*k)->dtype}, fault);
+    fine = fine && enter_mixed(models, run, fault);
+    if (!fine) {
+        models_free(models);
+        return false;
+    }
     recall_speeds(models, run);
     return true;
 }
@@ -188,7 +232,8 @@ bool models_add_peers(struct models *models, const struct run *run, size_t rows,
     if (!kernel)
         return fault_memory(fault, "the choice of kernels");
     bool fine = models->count == MODELS_MAX || !choice_of_peers(&found, ektm, kernel) ||
-                (add(models, run, &peers_backend, isa_widest(), kernel, fault) &&
+                (add(models, run, &peers_backend, isa_widest(), &(struct formats){.count = 0},
+                     kernel, fault) &&
                  choose_schedule(models, run, fault));
     free(kernel);
     return fine;
@@ -199,7 +244,8 @@ struct contender *models_ours(struct models *models)
     struct contender *best = NULL;
     for (size_t i = 0; i < models->count; i++) {
         struct contender *c = &models->contender[i];
-        if (contender_is_ours(c) && !c->borrows && (!best || c->isa > best->isa))
+        if (contender_is_ours(c) && !c->borrows && strcmp(kind_of(c), "f32") == 0 &&
+            (!best || c->isa > best->isa))
             best = c;
     }
     return best;
@@ -247,7 +293,10 @@ void contender_describe(json_t *record, const struct contender *c)
     name_of(c, name, sizeof name);
     record_text(record, "name", name);
     record_text(record, "op", "model");
-    record_text(record, "dtype", dtype_name(DTYPE_F32));
+    char formats[FORMATS_TEXT];
+    formats_describe(&c->formats, &c->composed->model->ektm, formats, sizeof formats);
+    record_text(record, "dtype", kind_of(c));
+    record_text(record, "formats", formats);
     record_text(record, "backend", c->backend->name);
     record_text(record, "isa", isa_name(c->isa));
 }
@@ -275,7 +324,7 @@ bool contender_check(const struct models *models, struct run *run, struct conten
     size_t known = c->rows < models->subject->rows ? c->rows : models->subject->rows;
     subject_forget(models->subject);
     contender_run(c);
-    c->error = subject_error(models->subject, known);
+    c->error = subject_error(models->subject, known, &c->formats);
     if (c->error <= 1)
         return true;
     snprintf(reason, sizeof reason, "a prediction is wrong by %.3g times what is allowed",

@@ -6,12 +6,13 @@
 #include "harness/bench/subject.h"
 #include "harness/model/forward.h"
 
-enum { MODELS_MAX = 24 };
+enum { MODELS_MAX = 48 };
 
 /* A composed model as a competitor, on `rows` rows. */
 struct contender {
     const struct backend *backend;
     enum isa isa;
+    struct formats formats;
     struct schedule schedule;
     const char *schedule_from; /* "built-in", "tuned" or "given"                                */
     bool by_layers; /* layer by layer, for comparison with the one before it, which goes depth first
@@ -69,7 +70,7 @@ bool contender_is_reference(const struct contender *contender);
 /* Whether its kernels are written by hand. */
 bool contender_is_ours(const struct contender *contender);
 
-/* The contender with kernels written by hand for the widest instruction set, or NULL. */
+/* The f32 contender with kernels written by hand for the widest instruction set, or NULL. */
 struct contender *models_ours(struct models *models);
 
 /* A pass, and then new ids for the next one: a server meets other rows each time. What a competitor
@@ -88,6 +89,9 @@ bool contender_check(const struct models *models, struct run *run, struct conten
 /* Records that the contender's predictions are wrong; it drops out. */
 bool contender_drop(const struct models *models, struct run *run, struct contender *contender,
                     const char *reason, struct fault *fault);
+
+/* Whether both compute in the same formats, as far as `dtype` tells. */
+bool contenders_alike(const struct contender *a, const struct contender *b);
 
 /* Sets the columns that say who it is. */
 void contender_describe(json_t *record, const struct contender *contender);

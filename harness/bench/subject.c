@@ -8,8 +8,13 @@
 
 extern const struct op embedding_op;
 
-/* What a prediction may differ from the reference's: predictions are between 0 and 1. */
-#define PREDICTION_BOUND 1e-5
+/* What a prediction may differ from the f32 reference's: predictions are between 0 and 1. */
+static double prediction_bound(const struct formats *formats, const struct ektm *ektm)
+{
+    return formats_include(formats, ektm, DTYPE_I8)     ? 3e-2
+           : formats_include(formats, ektm, DTYPE_BF16) ? 1e-2
+                                                        : 1e-5;
+}
 
 static size_t predictions(const struct subject *subject, size_t rows)
 {
@@ -36,9 +41,13 @@ static bool fill(struct subject *subject, const struct id_law *law, size_t rows,
 static bool is_asked(const struct run *run, enum dtype dtype)
 {
     char reason[128];
+    for (size_t i = 0; i < run->arguments->formats.count; i++)
+        if (run->arguments->formats.said[i].dtype == dtype)
+            return true;
     for (const struct kernel *const *k = kernels; *k; k++)
-        if ((*k)->dtype == dtype && (*k)->isa != ISA_SCALAR && !(*k)->op->probe &&
-            arguments_admit(run->arguments, *k) && kernel_usable(*k, reason, sizeof reason))
+        if ((*k)->dtype == dtype && ((*k)->isa != ISA_SCALAR || (*k)->backend->peer) &&
+            !(*k)->op->probe && arguments_admit(run->arguments, *k) &&
+            kernel_usable(*k, reason, sizeof reason))
             return true;
     return false;
 }
@@ -106,7 +115,7 @@ void subject_forget(struct subject *subject)
         p[i] = NAN;
 }
 
-double subject_error(const struct subject *subject, size_t rows)
+double subject_error(const struct subject *subject, size_t rows, const struct formats *formats)
 {
     const float *p = predicted(subject);
     double largest = 0;
@@ -116,7 +125,7 @@ double subject_error(const struct subject *subject, size_t rows)
             return INFINITY;
         largest = fmax(largest, error);
     }
-    return largest / PREDICTION_BOUND;
+    return largest / prediction_bound(formats, &subject->model.ektm);
 }
 
 /* ---- bytes ----------------------------------------------------------------------------------- */

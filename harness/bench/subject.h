@@ -4,6 +4,7 @@
 
 #include "harness/bench/run.h"
 #include "harness/model/activations.h"
+#include "harness/model/formats.h"
 
 struct subject {
     const struct ektm_preset *preset;
@@ -40,8 +41,9 @@ double subject_embedding_bytes(const struct subject *subject, size_t rows, enum 
 double subject_layer_bytes(const struct subject *subject, size_t layer, size_t rows);
 
 /* The largest error of the first `rows` rows of predictions in BUFFER_P, in units of what is
- * allowed: 1e-5. Infinity for a NaN. `rows` is at most subject.rows. */
-double subject_error(const struct subject *subject, size_t rows);
+ * allowed to a model of those formats: 1e-5, with bf16 1e-2, with i8 3e-2. Infinity for a NaN.
+ * `rows` is at most subject.rows. */
+double subject_error(const struct subject *subject, size_t rows, const struct formats *formats);
 
 /* Overwrites BUFFER_P with NaN, so that what is not computed is found out. */
 void subject_forget(struct subject *subject);

@@ -89,6 +89,8 @@ const struct column record_columns[] = {
     {"beside_rows", TYPE_COUNT, "row", 0, CEILING,
      "batch of the kernels that a ceiling was taken beside"},
     {"dtype", TYPE_TEXT, "", TIMED, SKIP, "format of weights and activations"},
+    {"formats", TYPE_TEXT, "", 0, MODEL | SKIP,
+     "each layer's number format, such as `embedding=i8,bottom.0=bf16`, or the one that all have"},
     {"backend", TYPE_TEXT, "", TIMED, SKIP,
      "whose kernel; of a model `peers`: at each layer of the peer that was fastest there, by the "
      "run's own `kernel` lines at that batch"},
