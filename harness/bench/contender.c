@@ -202,7 +202,8 @@ static bool enter_mixed(struct models *models, const struct run *run, struct fau
 {
     const struct contender *ours = models_ours(models);
     const struct formats *formats = &run->arguments->formats;
-    return !formats->count || !ours || enter(models, run, ours->backend, ours->isa, formats, fault);
+    return !ours || strcmp(formats_kind(formats, &models->subject->model.ektm), "mixed") != 0 ||
+           enter(models, run, ours->backend, ours->isa, formats, fault);
 }
 
 bool models_make(struct models *models, struct run *run, struct subject *subject,
