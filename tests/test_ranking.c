@@ -6,7 +6,7 @@
 #include <criterion/criterion.h>
 #include <math.h>
 
-enum { MOST = 200 };
+enum { MOST = 200, MISSING = 2 };
 
 static int sign(float difference) { return (difference > 0) - (difference < 0); }
 
@@ -28,7 +28,7 @@ static double area_of_pairs(const float *score, const uint8_t *label, size_t cou
     double won = 0, all = 0;
     for (size_t p = 0; p < count; p++)
         for (size_t n = 0; n < count; n++) {
-            if (label[p] != LABEL_POSITIVE || label[n] != LABEL_NEGATIVE)
+            if (label[p] != 1 || label[n] != 0)
                 continue;
             won += score[p] > score[n] ? 1 : score[p] == score[n] ? 0.5 : 0;
             all++;
@@ -66,12 +66,12 @@ Test(ranking, of_what_cannot_be_ranked_is_no_number)
     cr_expect(isnan(kendall_tau((float[]){1, 1}, (float[]){1, 2}, 2, scratch)));
     cr_expect(isnan(kendall_tau((float[]){1}, (float[]){1}, 1, scratch)));
     cr_expect(isnan(area_under_curve((float[]){1, 2}, (uint8_t[]){1, 1}, 2, scratch)));
-    cr_expect(isnan(log_loss((float[]){1}, (uint8_t[]){LABEL_MISSING}, 1)));
+    cr_expect(isnan(log_loss((float[]){1}, (uint8_t[]){MISSING}, 1)));
 }
 
 Test(ranking, log_loss_is_the_mean_over_labels)
 {
-    double loss = log_loss((float[]){0.25f, 0.5f, 0.75f}, (uint8_t[]){0, LABEL_MISSING, 1}, 3);
+    double loss = log_loss((float[]){0.25f, 0.5f, 0.75f}, (uint8_t[]){0, MISSING, 1}, 3);
     cr_expect_float_eq(loss, -log(0.75), 1e-15);
     cr_expect_float_eq(log_loss((float[]){0}, (uint8_t[]){1}, 1), 24 * log(2), 1e-9,
                        "a certain mistake costs much, not everything");

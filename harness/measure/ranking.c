@@ -77,14 +77,14 @@ double area_under_curve(const float *score, const uint8_t *label, size_t count, 
     const struct keys keys = {score, score};
     size_t items = 0;
     for (size_t i = 0; i < count; i++)
-        if (label[i] != LABEL_MISSING)
+        if (label[i] <= 1)
             scratch[items++] = i;
     merge_sort(&keys, scratch, scratch + items, items);
     double positives = 0, negatives = 0, won = 0;
     for (size_t begin = 0, end; begin < items; begin = end) {
         double here[2] = {0, 0}; /* of items with this score: negative, positive */
         for (end = begin; end < items && score[scratch[end]] == score[scratch[begin]]; end++)
-            here[label[scratch[end]] == LABEL_POSITIVE]++;
+            here[label[scratch[end]]]++;
         won += here[1] * (negatives + here[0] / 2);
         negatives += here[0];
         positives += here[1];
@@ -97,9 +97,9 @@ double log_loss(const float *probability, const uint8_t *label, size_t count)
     double sum = 0, items = 0;
     for (size_t i = 0; i < count; i++) {
         const double p = fmin(fmax((double)probability[i], 0x1p-24), 1 - 0x1p-24);
-        if (label[i] == LABEL_MISSING)
+        if (label[i] > 1)
             continue;
-        sum -= log(label[i] == LABEL_POSITIVE ? p : 1 - p);
+        sum -= log(label[i] ? p : 1 - p);
         items++;
     }
     return sum / items;

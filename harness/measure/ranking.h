@@ -6,9 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What is known of an item. */
-enum label { LABEL_NEGATIVE, LABEL_POSITIVE, LABEL_MISSING };
-
 /* Kendall's tau-b of two scores of the same `count` items: 1 where they rank alike, -1 where one is
  * the other turned round; ties in either count as Kendall (Biometrika 33, 1945) has them. NAN where
  * one of them does not tell any two items apart. `scratch` holds 2 * count indices. In
