@@ -68,6 +68,10 @@ static void contender_free(struct contender *c)
     free(c->forward);
     if (!c->borrows)
         free(c->composed);
+    if (c->quality)
+        quality_free(c->quality);
+    free(c->quality);
+    c->quality = NULL;
     c->forward = NULL;
     c->composed = NULL;
 }
@@ -113,6 +117,7 @@ struct contender *models_vary(struct models *models, const struct contender *of,
     *c = *of;
     c->schedule = *schedule;
     c->borrows = true;
+    c->quality = NULL;
     c->speed = 0;
     c->forward = calloc(c->copies, sizeof *c->forward);
     if (!c->forward) {
@@ -331,4 +336,27 @@ bool contender_check(const struct models *models, struct run *run, struct conten
     snprintf(reason, sizeof reason, "a prediction is wrong by %.3g times what is allowed",
              c->error);
     return contender_drop(models, run, c, reason, fault);
+}
+
+bool contender_judge(const struct models *models, struct run *run, struct contender *c,
+                     struct fault *fault)
+{
+    enum { REQUEST_ROWS = 64 };
+    const struct subject *subject = models->subject;
+    const struct activations *activations = &subject->activations;
+    const size_t tasks = subject->model.ektm.config.tasks, columns = tasks + 1;
+    const float *predicted = activations->memory.buffer[BUFFER_P].data;
+    c->quality = malloc(sizeof *c->quality);
+    if (!c->quality)
+        return fault_memory(fault, "the predictions to compare");
+    quality_make(c->quality, tasks);
+    bool fine = contender_bind(models, run, c, subject->rows, fault);
+    if (fine)
+        contender_run(c);
+    for (size_t row = 0; row < subject->rows && fine; row += REQUEST_ROWS) {
+        const size_t left = subject->rows - row, rows = left < REQUEST_ROWS ? left : REQUEST_ROWS;
+        fine = quality_add(c->quality, subject->expected + row * columns, predicted + row * columns,
+                           activations->label + row * columns, rows, fault);
+    }
+    return fine;
 }

@@ -3,6 +3,7 @@
 #ifndef EKTM_HARNESS_BENCH_CONTENDER_H
 #define EKTM_HARNESS_BENCH_CONTENDER_H
 
+#include "harness/bench/quality.h"
 #include "harness/bench/subject.h"
 #include "harness/model/forward.h"
 
@@ -23,8 +24,9 @@ struct contender {
     struct forward *forward;   /* [copies]                                                      */
     size_t copies, next;
     double prepare_ns, error;
-    bool invalid; /* a prediction was wrong: it is not timed any more */
-    double speed; /* rows a second of one thread at the last batch; 0: not measured */
+    struct quality *quality; /* what its formats cost, against f32; NULL: nothing is known */
+    bool invalid;            /* a prediction was wrong: it is not timed any more */
+    double speed;            /* rows a second of one thread at the last batch; 0: not measured */
     size_t rows;
     size_t row; /* whose ids the next pass takes first, and what they go round at */
     size_t rows_all;
@@ -84,6 +86,11 @@ bool contender_bind(const struct models *models, const struct run *run, struct c
 /* Predicts what it is bound to, and compares with the reference. Where that is wrong it drops out.
  */
 bool contender_check(const struct models *models, struct run *run, struct contender *contender,
+                     struct fault *fault);
+
+/* Predicts all rows whose reference is known and sets `quality`, by requests of 64 rows: for
+ * contenders with narrow formats. */
+bool contender_judge(const struct models *models, struct run *run, struct contender *contender,
                      struct fault *fault);
 
 /* Records that the contender's predictions are wrong; it drops out. */

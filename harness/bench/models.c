@@ -100,6 +100,47 @@ static void record_schedule(json_t *record, const struct models *models, const s
                                                                       share, &run->topology));
 }
 
+/* An object column with a number of each prediction. */
+static void record_predictions(json_t *record, const char *column, const struct quality *q,
+                               double (*of)(const struct quality *, size_t p))
+{
+    double number[PREDICTIONS_MAX];
+    char name[PREDICTIONS_MAX][16];
+    const char *names[PREDICTIONS_MAX];
+    for (size_t p = 0; p < q->predictions; p++) {
+        quality_name(q, p, name[p], sizeof name[p]);
+        names[p] = name[p];
+        number[p] = of(q, p);
+    }
+    record_numbers(record, column, names, number, q->predictions);
+}
+
+static double loss_change(const struct quality *q, size_t p)
+{
+    const struct fit loss = quality_loss(q, p);
+    return loss.narrow - loss.wide;
+}
+
+/* NAN also where there is no memory to rank. */
+static double area_change(const struct quality *q, size_t p)
+{
+    struct fit area = {NAN, NAN};
+    struct fault ignored;
+    quality_area(q, p, &area, &ignored);
+    return area.narrow - area.wide;
+}
+
+static void record_quality(json_t *record, const struct quality *q)
+{
+    record_predictions(record, "off_most", q, quality_most);
+    record_predictions(record, "off_mean", q, quality_mean);
+    record_predictions(record, "tau", q, quality_tau);
+    if (!quality_has_labels(q))
+        return;
+    record_predictions(record, "auc_change", q, area_change);
+    record_predictions(record, "log_loss_change", q, loss_change);
+}
+
 json_t *models_record_timed(const struct models *models, struct run *run, const struct roof *roof,
                             const struct contender *c, const struct competitor *competitor)
 {
@@ -117,6 +158,8 @@ json_t *models_record_timed(const struct models *models, struct run *run, const 
     record_count(record, "seed", run->arguments->seed);
     record_number(record, "prepare_ns", c->prepare_ns);
     run_describe(run, record, &timing, c->error);
+    if (c->quality)
+        record_quality(record, c->quality);
     record_states(record, models, run, c);
     record_schedule(record, models, run, c);
     double ns = record_get_interval(record, "ns").median;
@@ -149,6 +192,9 @@ static bool enter_all(struct contest *contest, struct models *models, struct run
         struct contender *c = &models->contender[i];
         if (c->invalid || (contender_is_reference(c) && models->reference_time.count))
             continue;
+        if (strcmp(formats_kind(&c->formats, &models->subject->model.ektm), "f32") != 0 &&
+            !c->quality && !contender_judge(models, run, c, fault))
+            return false;
         if (!contender_bind(models, run, c, contender_is_reference(c) ? few : rows, fault) ||
             !contender_check(models, run, c, fault))
             return false;

@@ -17,8 +17,8 @@ enum kind kind_find(const char *name)
 const char *column_type_name(enum column_type type)
 {
     static const char *const names[COLUMN_TYPES] = {
-        "text",     "array of texts",   "number",         "count",
-        "interval", "object of counts", "object of texts"};
+        "text",     "array of texts",   "number",          "count",
+        "interval", "object of counts", "object of texts", "object of numbers"};
     return names[type];
 }
 
@@ -154,6 +154,16 @@ const struct column record_columns[] = {
      "`no difference shown` or unavailable"},
     {"versus_compiler", TYPE_TEXT, "", 0, COMPARED, "the same of `x_compiler`"},
     {"versus_peer", TYPE_TEXT, "", 0, COMPARED, "the same of `x_peer`"},
+    {"off_most", TYPE_NUMBERS, "", 0, MODEL,
+     "of each prediction: its largest difference from the f32 reference's"},
+    {"off_mean", TYPE_NUMBERS, "", 0, MODEL, "likewise the mean of the differences' magnitudes"},
+    {"tau", TYPE_NUMBERS, "", 0, MODEL,
+     "of each prediction: Kendall's tau between its ranking and f32's, the mean over requests of "
+     "64 "
+     "rows"},
+    {"auc_change", TYPE_NUMBERS, "", 0, MODEL,
+     "of each prediction, where rows have labels: area under the curve, less f32's"},
+    {"log_loss_change", TYPE_NUMBERS, "nat", 0, MODEL, "likewise the log loss, less f32's"},
     {"x_f32", TYPE_INTERVAL, "", 0, COMPARED,
      "of a narrow format: the time of the same backend's f32 at the same ISA over this one, "
      "sampled "
