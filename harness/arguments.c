@@ -195,7 +195,7 @@ static bool parse_dtypes(struct arguments *o, char *text, const char *where, str
         if (!strchr(word, '='))
             o->dtype.name[o->dtype.count++] = word;
         if ((strchr(word, '=') || o->dtype.count == 1) &&
-            !formats_add(&o->formats, word, where, fault))
+            !formats_add(&o->formats, word, "--dtype", fault))
             return false;
     }
     return true;

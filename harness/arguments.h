@@ -82,6 +82,12 @@ void arguments_parse(struct arguments *arguments, uint64_t accepted, const char 
 /* Whether `name` is in the list or the option was not given. */
 bool names_admit(const struct names *names, const char *name);
 
+/* Whether --dtype was given. */
+static inline bool asks_for_formats(const struct arguments *arguments)
+{
+    return arguments->dtype.count || arguments->formats.count;
+}
+
 /* Whether --op, --dtype, --backend and --kernel admit the kernel. */
 bool arguments_admit(const struct arguments *arguments, const struct kernel *kernel);
 

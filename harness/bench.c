@@ -237,8 +237,9 @@ static void parse(struct arguments *arguments, int argc, char **argv)
                         TAKES(OPTION_KERNEL) | TAKES(OPTION_PRESET) | TAKES(OPTION_BATCH) |
                         TAKES(OPTION_THREADS) | TAKES(OPTION_PLACEMENT) | TAKES(OPTION_IDS) |
                         TAKES(OPTION_CACHE) | TAKES(OPTION_PAGES) | TAKES(OPTION_SEED) |
-                        TAKES(OPTION_TILE) | TAKES(OPTION_TUNING) | TAKES(OPTION_OUT) |
-                        TAKES(OPTION_RESUME) | TAKES(OPTION_QUICK) | TAKES(OPTION_FULL),
+                        TAKES(OPTION_TILE) | TAKES(OPTION_TUNING) | TAKES(OPTION_MODEL) |
+                        TAKES(OPTION_OUT) | TAKES(OPTION_RESUME) | TAKES(OPTION_QUICK) |
+                        TAKES(OPTION_FULL),
                     about, argc, argv);
 }
 

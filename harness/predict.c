@@ -35,9 +35,9 @@ struct prediction {
 static bool compose_model(struct prediction *p, struct fault *fault)
 {
     const struct arguments *a = p->arguments;
-    const struct formats *formats = &a->formats;
+    const struct formats *formats = asks_for_formats(a) ? &a->formats : &p->model.formats;
     char text[FORMATS_TEXT];
-    bool fine = formats_check(formats, &p->model.ektm, "dtype", fault);
+    bool fine = formats_check(formats, &p->model.ektm, "--dtype", fault);
     for (enum dtype d = 0; d < DTYPES && fine; d++)
         fine = !formats_include(formats, &p->model.ektm, d) ||
                model_narrow(&p->model, d, &p->topology, PAGES_THP, fault);

@@ -121,11 +121,8 @@ static bool compose_both(struct comparison *c, struct fault *fault)
     const struct arguments *a = c->arguments;
     const char *backend = a->backend.count ? a->backend.name[0] : NULL;
     const struct formats f32 = {.count = 0};
-    bool fine = formats_check(&a->formats, &c->model.ektm, "dtype", fault);
-    for (enum dtype d = 0; d < DTYPES && fine; d++)
-        fine = !formats_include(&a->formats, &c->model.ektm, d) ||
-               model_narrow(&c->model, d, &c->topology, PAGES_THP, fault);
-    return fine &&
+    return formats_check(&a->formats, &c->model.ektm, "--dtype", fault) &&
+           model_narrow_all(&c->model, &a->formats, &c->topology, PAGES_THP, fault) &&
            predictor_make(&c->wide, &c->model, backend, &f32, &c->topology, "none", fault) &&
            predictor_make(&c->narrow, &c->model, backend, &a->formats, &c->topology, "none", fault);
 }
@@ -167,7 +164,7 @@ static bool check(const struct arguments *a, struct fault *fault)
         return fault_caller(fault, "--model is needed: a .safetensors file");
     if (!a->input)
         return fault_caller(fault, "--input is needed: a CSV file, or - for standard input");
-    if (!a->dtype.count && !a->formats.count)
+    if (!asks_for_formats(a))
         return fault_caller(fault, "--dtype is needed: bf16, i8, or formats of single layers such "
                                    "as embedding=i8");
     if (a->dtype.count > 1 || a->backend.count > 1 || a->batch.count > 1)

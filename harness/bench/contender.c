@@ -206,7 +206,7 @@ static bool enter(struct models *models, const struct run *run, const struct bac
 static bool enter_mixed(struct models *models, const struct run *run, struct fault *fault)
 {
     const struct contender *ours = models_ours(models);
-    const struct formats *formats = &run->arguments->formats;
+    const struct formats *formats = subject_formats(models->subject, run);
     return !ours || strcmp(formats_kind(formats, &models->subject->model.ektm), "mixed") != 0 ||
            enter(models, run, ours->backend, ours->isa, formats, fault);
 }
@@ -215,7 +215,7 @@ bool models_make(struct models *models, struct run *run, struct subject *subject
                  struct fault *fault)
 {
     *models = (struct models){.subject = subject};
-    bool fine = formats_check(&run->arguments->formats, &subject->model.ektm, "dtype", fault);
+    bool fine = formats_check(&run->arguments->formats, &subject->model.ektm, "--dtype", fault);
     for (const struct kernel *const *k = kernels; *k && fine; k++)
         if (composes(run, *k) && !find(models, (*k)->backend, kernel_isa(*k), (*k)->dtype))
             fine = enter(models, run, (*k)->backend, kernel_isa(*k),

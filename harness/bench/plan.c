@@ -1,6 +1,7 @@
 #include "harness/bench/plan.h"
 
 #include "harness/model/rows.h"
+#include "harness/model/shapes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,6 +82,21 @@ static size_t distinct(size_t *size, size_t count)
         if (i == 0 || size[i] != size[i - 1])
             size[kept++] = size[i];
     return kept;
+}
+
+/* A file's model is as good as a preset: the file's name and its sizes. */
+static bool choose_file(struct plan *plan, const char *path, struct fault *fault)
+{
+    struct safetensors file;
+    const char *slash = strrchr(path, '/');
+    if (!safetensors_open(&file, path, fault))
+        return false;
+    snprintf(plan->file_name, sizeof plan->file_name, "%s", slash ? slash + 1 : path);
+    plan->of_file = (struct ektm_preset){.name = plan->file_name, .about = "the model of a file"};
+    plan->preset[plan->presets++] = &plan->of_file;
+    bool fine = shapes_read(&plan->of_file.config, &file, fault);
+    safetensors_close(&file);
+    return fine;
 }
 
 static void choose_presets(struct plan *plan, const struct arguments *a)
@@ -328,7 +344,12 @@ bool plan_make(struct plan *plan, const struct arguments *arguments,
     };
     if (!find_kernels(arguments, fault))
         return false;
-    choose_presets(plan, arguments);
+    if (arguments->model && arguments->preset.count)
+        return fault_caller(fault, "--model and --preset: one of both is allowed");
+    if (arguments->model && !choose_file(plan, arguments->model, fault))
+        return false;
+    if (!arguments->model)
+        choose_presets(plan, arguments);
     choose_batches(plan, arguments, effort);
     choose_states(plan, arguments, topology);
     if (!choose_law(plan, arguments, fault) || !choose_seatings(plan, arguments, topology, fault))

@@ -50,6 +50,8 @@ struct plan {
     const char *effort; /* "quick", "usual", "full"                              */
     size_t presets;
     const struct ektm_preset *preset[OPTION_LIST_MAX];
+    struct ektm_preset of_file; /* the sizes of the model that --model names, and its file's name */
+    char file_name[64];
     size_t batches, batch[OPTION_LIST_MAX]; /* rows, ascending                           */
     size_t seatings;
     struct seating seating[SEATINGS_MAX]; /* threads ascending                           */

@@ -37,13 +37,18 @@ static bool fill(struct subject *subject, const struct id_law *law, size_t rows,
     return true;
 }
 
+const struct formats *subject_formats(const struct subject *subject, const struct run *run)
+{
+    const struct formats *given = &run->arguments->formats;
+    return given->count ? given : &subject->model.formats;
+}
+
 /* Whether a kernel of the format may be timed. */
-static bool is_asked(const struct run *run, enum dtype dtype)
+static bool is_asked(const struct subject *subject, const struct run *run, enum dtype dtype)
 {
     char reason[128];
-    for (size_t i = 0; i < run->arguments->formats.count; i++)
-        if (run->arguments->formats.said[i].dtype == dtype)
-            return true;
+    if (formats_include(subject_formats(subject, run), &subject->model.ektm, dtype))
+        return true;
     for (const struct kernel *const *k = kernels; *k; k++)
         if ((*k)->dtype == dtype && ((*k)->isa != ISA_SCALAR || (*k)->backend->peer) &&
             !(*k)->op->probe && arguments_admit(run->arguments, *k) &&
@@ -56,7 +61,7 @@ static bool narrow_weights(struct subject *subject, const struct run *run, struc
 {
     bool fine = true;
     for (enum dtype d = 0; d < DTYPES && fine; d++)
-        fine = !is_asked(run, d) ||
+        fine = !is_asked(subject, run, d) ||
                model_narrow(&subject->model, d, &run->topology, run->plan.pages, fault);
     return fine;
 }
@@ -78,8 +83,10 @@ bool subject_make(struct subject *subject, const struct run *run, const struct e
     size_t rows = plan_rows_most(&run->plan), ids = rows * inputs_ids_per_row(preset);
     uint64_t seed = run->arguments->seed;
     *subject = (struct subject){.preset = preset, .rows = plan_batch_most(&run->plan)};
-    if (!model_random(&subject->model, &preset->config, seed, &run->topology, run->plan.pages,
-                      fault))
+    const char *path = run->arguments->model;
+    if (!(path ? model_load(&subject->model, path, &run->topology, fault)
+               : model_random(&subject->model, &preset->config, seed, &run->topology,
+                              run->plan.pages, fault)))
         return false;
     if (!activations_make(&subject->activations, &subject->model, rows, ids, fault)) {
         model_free(&subject->model);

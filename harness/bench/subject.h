@@ -1,4 +1,5 @@
-/* A preset's model with random weights, rows to compute, and what it must predict. */
+/* A preset's model with random weights, or that of a file, rows to compute, and what it must
+ * predict. */
 #ifndef EKTM_HARNESS_BENCH_SUBJECT_H
 #define EKTM_HARNESS_BENCH_SUBJECT_H
 
@@ -25,6 +26,9 @@ int32_t *subject_table_rows(const struct subject *subject, size_t rows, size_t *
 
 /* Rows of the stacked table. */
 size_t subject_rows(const struct subject *subject);
+
+/* The formats of single layers: --dtype's, or those that the model's file asks for. */
+const struct formats *subject_formats(const struct subject *subject, const struct run *run);
 
 /* The layer's call for the first `rows` rows, for kernels of that format. */
 struct call subject_call(const struct subject *subject, size_t layer, size_t rows,

@@ -37,7 +37,7 @@ bool formats_add(struct formats *formats, const char *word, const char *where, s
     const char *equals = strchr(word, '=');
     const enum dtype dtype = format_named(equals ? equals + 1 : word);
     if (dtype == DTYPES)
-        return fault_caller(fault, "--%s: '%s' is no number format; f32, bf16 and i8 are allowed",
+        return fault_caller(fault, "%s: '%s' is no number format; f32, bf16 and i8 are allowed",
                             where, equals ? equals + 1 : word);
     if (!equals) {
         formats->others = dtype;
@@ -47,10 +47,26 @@ bool formats_add(struct formats *formats, const char *word, const char *where, s
     snprintf(name, sizeof name, "%.*s", (int)(equals - word), word);
     if (formats->count == FORMATS_MAX || (size_t)(equals - word) >= sizeof name || !*name)
         return fault_caller(fault,
-                            "--%s: '%.64s' names no layer; layers and ops are allowed, such "
+                            "%s: '%.64s' names no layer; layers and ops are allowed, such "
                             "as embedding, bottom.0 and dense, %d at most",
                             where, word, FORMATS_MAX);
     formats_set(formats, name, dtype);
+    return true;
+}
+
+bool formats_parse(struct formats *formats, const char *text, const char *where,
+                   struct fault *fault)
+{
+    char word[64];
+    for (bool more = true; more;) {
+        const size_t length = strcspn(text, ",");
+        snprintf(word, sizeof word, "%.*s", (int)(length < sizeof word ? length : sizeof word),
+                 text);
+        if (!formats_add(formats, word, where, fault))
+            return false;
+        more = text[length] == ',';
+        text += length + more;
+    }
     return true;
 }
 
@@ -119,7 +135,7 @@ bool formats_check(const struct formats *formats, const struct ektm *ektm, const
                                                      strcmp(ektm->layer[l].op->name, name) == 0);
         if (!known)
             return fault_caller(fault,
-                                "--%s: '%s' is no layer of the model that has a format; embedding, "
+                                "%s: '%s' is no layer of the model that has a format; embedding, "
                                 "projection, bottom.0 to bottom.%zu, tower, transmitter, enhanced "
                                 "and head are allowed, and dense for all of its kind",
                                 where, name, ektm->config.bottoms - 1);

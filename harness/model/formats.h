@@ -5,7 +5,7 @@
 #include "harness/fault.h"
 #include "reference/ektm.h"
 
-enum { FORMATS_MAX = 32, FORMATS_TEXT = 256 };
+enum { FORMATS_MAX = 32, FORMATS_TEXT = 512 };
 
 /* The format of layers that nothing is said of, and what is said of others, by the layer's name or,
  * for all layers of that op, the op's; the layer's own name counts more. Zero is f32 throughout. */
@@ -18,8 +18,12 @@ struct formats {
     } said[FORMATS_MAX];
 };
 
+/* Takes in words divided by commas. */
+bool formats_parse(struct formats *formats, const char *text, const char *where,
+                   struct fault *fault);
+
 /* Takes in one word: "bf16" for all layers of which nothing else is said, or "embedding=i8",
- * "bottom.0=bf16". A word of another form: a fault that names the option `where`. */
+ * "bottom.0=bf16". A word of another form: a fault that names the place, `where`. */
 bool formats_add(struct formats *formats, const char *word, const char *where, struct fault *fault);
 
 /* Names a layer's or an op's format, in place of what was said of it. */
