@@ -47,6 +47,9 @@ static const struct argp_option all[OPTIONS] = {
                           "How much slower is a regression (5)", 0},
     [OPTION_RESUME] = {"resume", KEY + OPTION_RESUME, "FILE", 0,
                        "Finish the last run of that file, with that run's options", 0},
+    [OPTION_SEARCH] =
+        {"search", KEY + OPTION_SEARCH, NULL, 0,
+         "Search for the number formats of layers that gain most time for their error", 0},
     [OPTION_QUICK] = {"quick", KEY + OPTION_QUICK, NULL, 0, "A first answer within a minute", 0},
     [OPTION_FULL] = {"full", KEY + OPTION_FULL, NULL, 0, "Everything, however long it takes", 0},
 };
@@ -250,6 +253,9 @@ static bool set(struct arguments *o, enum command_option option, char *arg, stru
         return parse_percent(&o->threshold, arg, name, fault);
     case OPTION_RESUME:
         return parse_text(&o->resume, arg, name, fault);
+    case OPTION_SEARCH:
+        o->search = true;
+        break;
     case OPTION_QUICK:
         o->quick = true;
         break;

@@ -29,6 +29,7 @@ enum command_option {
     OPTION_TOPOLOGY,
     OPTION_THRESHOLD,
     OPTION_RESUME,
+    OPTION_SEARCH,
     OPTION_QUICK,
     OPTION_FULL,
     OPTIONS
@@ -65,7 +66,7 @@ struct arguments {
     struct sizes batch, threads;
     const char *ids, *cache, *pages, *model, *input, *out, *topology; /* NULL: not given */
     uint64_t seed;                                                    /* 1 unless given  */
-    bool quick, full;
+    bool quick, full, search;
     size_t tile;        /* rows; 0: layer by layer; TILE_UNSET: not given */
     const char *tuning; /* NULL: not given */
     double threshold;   /* as a fraction; 0.05 unless given */

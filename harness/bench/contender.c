@@ -22,6 +22,21 @@ bool contender_is_ours(const struct contender *c)
            strcmp(c->backend->name, "compiler") != 0;
 }
 
+static const char *kind_of(const struct contender *c)
+{
+    return formats_kind(&c->formats, &c->composed->model->ektm);
+}
+
+bool contender_is_wide(const struct contender *c)
+{
+    return strcmp(kind_of(c), dtype_name(DTYPE_F32)) == 0;
+}
+
+bool contenders_alike(const struct contender *a, const struct contender *b)
+{
+    return strcmp(kind_of(a), kind_of(b)) == 0;
+}
+
 /* The scalar reference is timed in f32 alone. */
 static bool is_narrow_reference(const struct kernel *kernel)
 {
@@ -134,7 +149,7 @@ static bool choose_schedule(struct models *models, const struct run *run, struct
     struct contender *c = &models->contender[models->count - 1];
     const struct model *model = &models->subject->model;
     bool tuned = false, ours = contender_is_ours(c);
-    const bool narrow = strcmp(formats_kind(&c->formats, &model->ektm), "f32") != 0;
+    const bool narrow = !contender_is_wide(c);
     c->schedule = ours ? schedule_of(model, &c->formats, &run->topology) : schedule_layers;
     if (ours && !narrow &&
         !tuning_find(run->arguments->tuning, &run->topology, &model->ektm.config, c->backend->name,
@@ -153,16 +168,6 @@ static bool choose_schedule(struct models *models, const struct run *run, struct
     if (twin)
         twin->by_layers = true;
     return twin != NULL;
-}
-
-static const char *kind_of(const struct contender *c)
-{
-    return formats_kind(&c->formats, &c->composed->model->ektm);
-}
-
-bool contenders_alike(const struct contender *a, const struct contender *b)
-{
-    return strcmp(kind_of(a), kind_of(b)) == 0;
 }
 
 /* model_<dtype>_<backend>_<isa>, and whether it goes layer by layer for comparison. */
@@ -200,6 +205,19 @@ static bool enter(struct models *models, const struct run *run, const struct bac
 {
     return models->count == MODELS_MAX || (add(models, run, backend, isa, formats, NULL, fault) &&
                                            choose_schedule(models, run, fault));
+}
+
+struct contender *models_add(struct models *models, const struct run *run,
+                             const struct contender *like, const struct formats *formats,
+                             struct fault *fault)
+{
+    const size_t before = models->count;
+    const struct backend *backend = like->backend;
+    if (!enter(models, run, backend, like->isa, formats, fault))
+        return NULL;
+    if (models->count == before)
+        fault_memory(fault, "more models");
+    return models->count > before ? &models->contender[before] : NULL;
 }
 
 /* Ours for the widest instruction set, with the formats that --dtype gives to single layers. */
@@ -250,7 +268,7 @@ struct contender *models_ours(struct models *models)
     struct contender *best = NULL;
     for (size_t i = 0; i < models->count; i++) {
         struct contender *c = &models->contender[i];
-        if (contender_is_ours(c) && !c->borrows && strcmp(kind_of(c), "f32") == 0 &&
+        if (contender_is_ours(c) && !c->borrows && contender_is_wide(c) &&
             (!best || c->isa > best->isa))
             best = c;
     }

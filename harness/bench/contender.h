@@ -64,6 +64,12 @@ bool models_add_peers(struct models *models, const struct run *run, size_t rows,
 struct contender *models_vary(struct models *models, const struct contender *of,
                               const struct schedule *schedule, struct fault *fault);
 
+/* One more contender: the backend and instruction set of `like` in those formats, depth first or
+ * layer by layer as the caches have it. NULL: a fault. */
+struct contender *models_add(struct models *models, const struct run *run,
+                             const struct contender *like, const struct formats *formats,
+                             struct fault *fault);
+
 /* Takes back the contender that was added last. */
 void models_drop_last(struct models *models);
 
@@ -96,6 +102,9 @@ bool contender_judge(const struct models *models, struct run *run, struct conten
 /* Records that the contender's predictions are wrong; it drops out. */
 bool contender_drop(const struct models *models, struct run *run, struct contender *contender,
                     const char *reason, struct fault *fault);
+
+/* Whether all layers are f32. */
+bool contender_is_wide(const struct contender *contender);
 
 /* Whether both compute in the same formats, as far as `dtype` tells. */
 bool contenders_alike(const struct contender *a, const struct contender *b);

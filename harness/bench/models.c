@@ -192,8 +192,7 @@ static bool enter_all(struct contest *contest, struct models *models, struct run
         struct contender *c = &models->contender[i];
         if (c->invalid || (contender_is_reference(c) && models->reference_time.count))
             continue;
-        if (strcmp(formats_kind(&c->formats, &models->subject->model.ektm), "f32") != 0 &&
-            !c->quality && !contender_judge(models, run, c, fault))
+        if (!contender_is_wide(c) && !c->quality && !contender_judge(models, run, c, fault))
             return false;
         if (!contender_bind(models, run, c, contender_is_reference(c) ? few : rows, fault) ||
             !contender_check(models, run, c, fault))

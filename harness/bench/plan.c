@@ -280,11 +280,23 @@ static bool add_scaling(struct plan *plan, size_t preset, struct seating seating
     return fine && add_job(plan, (struct job){JOB_SCALING, preset, 0, 0, seating, 1.5});
 }
 
-static bool add_models(struct plan *plan, size_t preset)
+/* The batch that formats are searched at: the largest up to 256 rows, or the smallest. */
+static size_t search_batch(const struct plan *plan)
+{
+    size_t rows = plan->batch[0];
+    for (size_t b = 0; b < plan->batches; b++)
+        rows = plan->batch[b] <= 256 ? plan->batch[b] : rows;
+    return rows;
+}
+
+static bool add_models(struct plan *plan, const struct arguments *a, size_t preset)
 {
     bool fine = add_job(plan, (struct job){JOB_COMPOSE, preset, 0, 0, {1, 0}, 0.5});
     for (size_t b = 0; b < plan->batches && fine; b++)
         fine = add_job(plan, (struct job){JOB_MODELS, preset, 0, plan->batch[b], {1, 0}, 4});
+    if (a->search)
+        fine = fine &&
+               add_job(plan, (struct job){JOB_SEARCH, preset, 0, search_batch(plan), {1, 0}, 8});
     for (size_t s = 0; s < plan->seatings && fine; s++)
         fine = add_scaling(plan, preset, plan->seating[s]);
     return fine;
@@ -300,7 +312,7 @@ static bool add_jobs(struct plan *plan, const struct arguments *a)
         fine = add_job(plan, (struct job){JOB_SUBJECT, p, 0, 0, one, 4}) && add_layers(plan, a, p);
         /* A choice of ops or kernels is a choice of layers: no whole model. */
         if (!a->op.count && !a->kernel.count && fine)
-            fine = add_models(plan, p);
+            fine = add_models(plan, a, p);
     }
     return fine;
 }

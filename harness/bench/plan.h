@@ -35,6 +35,7 @@ enum job_kind {
     JOB_SHARES,   /* the layer's best kernel, `batch` rows shared by the seated threads */
     JOB_COMPOSE,  /* the whole model for each backend                            */
     JOB_MODELS,   /* the models side by side at `batch` rows                     */
+    JOB_SEARCH,   /* layers narrowed one after the other, at `batch` rows        */
     JOB_SCALING /* the best model with `seating`: `batch` rows for all threads; 0: some for each */
 };
 

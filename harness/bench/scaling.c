@@ -8,7 +8,7 @@ static struct contender *fastest(struct models *models)
     struct contender *best = NULL;
     for (size_t i = 0; i < models->count; i++) {
         struct contender *c = &models->contender[i];
-        if (!c->invalid && !c->by_layers && contenders_alike(c, &models->contender[0]) &&
+        if (!c->invalid && !c->by_layers && contender_is_wide(c) &&
             c->speed > (best ? best->speed : 0))
             best = c;
     }

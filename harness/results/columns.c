@@ -154,6 +154,8 @@ const struct column record_columns[] = {
      "`no difference shown` or unavailable"},
     {"versus_compiler", TYPE_TEXT, "", 0, COMPARED, "the same of `x_compiler`"},
     {"versus_peer", TYPE_TEXT, "", 0, COMPARED, "the same of `x_peer`"},
+    {"step", TYPE_COUNT, "", 0, MODEL,
+     "of a search of formats: how many times a layer was narrowed to come to this"},
     {"off_most", TYPE_NUMBERS, "", 0, MODEL,
      "of each prediction: its largest difference from the f32 reference's"},
     {"off_mean", TYPE_NUMBERS, "", 0, MODEL, "likewise the mean of the differences' magnitudes"},
