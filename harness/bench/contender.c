@@ -69,7 +69,8 @@ static bool add(struct models *models, const struct run *run, const struct backe
     }
     uint64_t begin = clock_now();
     for (; c->copies < copies; c->copies++) {
-        if (!compose(&c->composed[c->copies], &models->subject->model, backend, isa, fault)) {
+        if (!compose_backend(&c->composed[c->copies], &models->subject->model, backend, isa,
+                             fault)) {
             contender_free(c);
             return false;
         }
