@@ -94,8 +94,9 @@ static bool build(struct composed *composed, const struct model *model,
     *composed = (struct composed){.model = model};
     composed->kernel = calloc(layers, sizeof *composed->kernel);
     composed->prepared = calloc(layers, sizeof *composed->prepared);
-    bool fine =
-        composed->kernel && composed->prepared ? true : fault_memory(fault, "a composed model");
+    bool fine = composed->kernel && composed->prepared;
+    if (!fine)
+        fault_memory(fault, "a composed model");
     for (size_t l = 0; l < layers && fine; l++)
         fine =
             take(composed, l, kernel[l], isa, formats, fault) && prepare_layer(composed, l, fault);
