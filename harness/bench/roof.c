@@ -171,8 +171,12 @@ static bool add_gathers(struct roof *roof, const struct run *run, struct fault *
                 kernel_usable(*k, reason, sizeof reason) && roof->count < before + GATHERS_MOST &&
                 !add_gather(roof, run, *k, lines[i], count, piece, fault))
                 return false;
-    return roof->count > before ||
-           add_gather(roof, run, widest(&gather_op), 0, count, piece, fault);
+    if (roof->count == before && !add_gather(roof, run, widest(&gather_op), 0, count, piece, fault))
+        return false;
+    /* As far apart as can be: the next one would find in a cache what one has just read. */
+    for (size_t i = before, ways = roof->count - before; i < roof->count; i++)
+        roof->probe[i].at = (i - before) * roof->probe[i].turns / (ways * members);
+    return true;
 }
 
 static bool add_all(struct roof *roof, const struct run *run, struct fault *fault)
