@@ -21,21 +21,13 @@ static size_t table_row(const struct call *call, const struct bag *bag, size_t a
            index_at(&call->tensor[EMBEDDING_IDS], at);
 }
 
-/* What a table's number is made of: an i8 row's offset and step may cancel. */
-static double magnitude_of(const struct tensor *table, size_t row, size_t e)
-{
-    const double value = fabs(real_at(table, row, e));
-    return table->dtype == DTYPE_I8 ? value + 2 * fabs((double)affine_at(table, row).offset)
-                                    : value;
-}
-
 static double pooled(const struct call *call, const struct bag *bag, size_t e, bool magnitude)
 {
     double sum = 0;
     for (size_t l = bag->begin; l < bag->end; l++) {
         const struct tensor *table = &call->tensor[EMBEDDING_TABLE];
         const size_t row = table_row(call, bag, l);
-        sum += magnitude ? magnitude_of(table, row, e) : real_at(table, row, e);
+        sum += magnitude ? magnitude_at(table, row, e) : real_at(table, row, e);
     }
     bool mean = call->options.pooling == POOLING_MEAN && bag->end > bag->begin;
     return mean ? sum / (double)(bag->end - bag->begin) : sum;
@@ -62,8 +54,7 @@ static void bound(const struct call *call, double roundoff)
         for (size_t f = 0; f < n[FIELDS]; f++) {
             struct bag bag = bag_at(call, b, f);
             size_t ids = bag.end - bag.begin;
-            size_t roundings = call->tensor[EMBEDDING_TABLE].dtype == DTYPE_I8 ? 3 * ids : ids;
-            double error = roundings > 1 ? accumulation_error(roundings, roundoff) : 0;
+            double error = sum_error(&call->tensor[EMBEDDING_TABLE], ids, roundoff);
             for (size_t e = 0; e < n[WIDTH]; e++)
                 real_put(&call->tensor[EMBEDDING_X], b, f * n[WIDTH] + e,
                          error * pooled(call, &bag, e, true));

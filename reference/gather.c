@@ -26,8 +26,8 @@ static void bound(const struct call *call, double roundoff)
             const size_t begin = gather_begin(n, s), end = gather_begin(n, s + 1);
             double sum = 0;
             for (size_t k = begin; k < end; k++)
-                sum += fabs(real_at(&t[GATHER_TABLE], index_at(&t[GATHER_IDS], k), e));
-            real_put(&t[GATHER_Y], s, e, accumulation_error(end - begin, roundoff) * sum);
+                sum += magnitude_at(&t[GATHER_TABLE], index_at(&t[GATHER_IDS], k), e);
+            real_put(&t[GATHER_Y], s, e, sum_error(&t[GATHER_TABLE], end - begin, roundoff) * sum);
         }
 }
 
@@ -40,8 +40,9 @@ static double flops(const struct call *call)
 static double bytes(const struct call *call)
 {
     const size_t *n = call->dims.extent;
-    size_t row = n[WIDTH] * dtype_bytes(call->tensor[GATHER_TABLE].dtype);
-    return (double)n[IDS] * (double)(row + sizeof(int32_t)) + (double)n[SUMS] * (double)row;
+    size_t row = row_bytes(call->tensor[GATHER_TABLE].dtype, n[WIDTH]);
+    size_t sum = row_bytes(call->tensor[GATHER_Y].dtype, n[WIDTH]);
+    return (double)n[IDS] * (double)(row + sizeof(int32_t)) + (double)n[SUMS] * (double)sum;
 }
 
 const struct op gather_op = {
@@ -52,7 +53,8 @@ const struct op gather_op = {
     .operand =
         {
             [GATHER_IDS] = {"ids", ROLE_IN, .index = true, .axes = {IDS, AXIS_NONE}},
-            [GATHER_TABLE] = {"table", ROLE_WEIGHT, .axes = {ROWS, WIDTH, AXIS_NONE}},
+            [GATHER_TABLE] = {"table", ROLE_WEIGHT, .narrow = true,
+                              .axes = {ROWS, WIDTH, AXIS_NONE}},
             [GATHER_Y] = {"y", ROLE_OUT, .axes = {SUMS, WIDTH, AXIS_NONE}},
         },
     .reference = reference,

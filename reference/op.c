@@ -57,6 +57,14 @@ size_t operand_span(const struct operand *operand, const struct dims *dims, size
     return (rows ? (rows - 1) * ld + operand_row(operand, dims) : 0) + operand->fence;
 }
 
+size_t span_bytes(const struct operand *operand, const struct dims *dims,
+                  const struct tensor *tensor)
+{
+    const size_t bytes = operand_span(operand, dims, tensor->ld) * dtype_bytes(tensor->dtype);
+    const bool affine = tensor->dtype == DTYPE_I8 && operand_rows(operand, dims);
+    return bytes + (affine ? sizeof(struct affine) : 0);
+}
+
 double op_bytes(const struct op *op, const struct call *call)
 {
     if (op->bytes)
@@ -84,6 +92,12 @@ struct call call_rows(const struct op *op, const struct call *call, size_t first
             t->data = (char *)t->data + first * t->ld * dtype_bytes(t->dtype);
     }
     return part;
+}
+
+double sum_error(const struct tensor *table, size_t rows, double roundoff)
+{
+    const size_t roundings = table->dtype == DTYPE_I8 ? 3 * rows : rows;
+    return roundings > 1 ? accumulation_error(roundings, roundoff) : 0;
 }
 
 double accumulation_error(size_t terms, double roundoff)

@@ -97,6 +97,10 @@ size_t operand_row(const struct operand *operand, const struct dims *dims);
 /* Extent of the first axis. */
 size_t operand_rows(const struct operand *operand, const struct dims *dims);
 
+/* Bytes from an operand's first to its last one: of i8 with the last row's struct affine. */
+size_t span_bytes(const struct operand *operand, const struct dims *dims,
+                  const struct tensor *tensor);
+
 /* Bytes of one call by the op's own count or by its operands. */
 double op_bytes(const struct op *op, const struct call *call);
 
@@ -104,6 +108,20 @@ double op_bytes(const struct op *op, const struct call *call);
  * each operand that starts with BATCH moved. Rows are independent in every layer, so any split
  * gives the same bits. */
 struct call call_rows(const struct op *op, const struct call *call, size_t first, size_t count);
+
+/* Element `column` of row `row` of a table as a sum of its rows adds it up: of an i8 row the
+ * magnitudes of its parts, which may cancel. */
+static inline double magnitude_at(const struct tensor *table, size_t row, size_t column)
+{
+    const double value = fabs(real_at(table, row, column));
+    const bool affine = table->dtype == DTYPE_I8;
+    return affine ? value + 2 * fabs((double)affine_at(table, row).offset) : value;
+}
+
+/* Error allowed to the sum, or mean, of so many rows of a table, relative to the sum of magnitudes:
+ * one rounding for each addition, one for the mean, two for each number of an i8 row. A copy has
+ * none. */
+double sum_error(const struct tensor *table, size_t rows, double roundoff);
 
 /* Error allowed to a sum of `terms` products, relative to the sum of their magnitudes: the
  * probabilistic bound c*sqrt(n)*u of Higham and Mary (SIAM J. Sci. Comput. 41(5), 2019), c = 4,

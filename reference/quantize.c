@@ -2,6 +2,10 @@
 
 #include <float.h>
 
+/* The nearest integer, ties to even, of a magnitude below 2^22: what is added leaves a number no
+ * room for a fraction. */
+static float nearest(float value) { return value + 0x1.8p23F - 0x1.8p23F; }
+
 struct rounding rounding_of(const struct tensor *x, size_t row, size_t terms, enum dtype dtype)
 {
     struct rounding r = {.dtype = dtype};
@@ -32,7 +36,7 @@ struct affine quantize_weights(int8_t *to, const float *from, size_t count)
     const bool spreads = most >= SPREAD_LEAST;
     const float inverse = spreads ? 127 / most : 0;
     for (size_t i = 0; i < count; i++)
-        to[i] = (int8_t)rintf(from[i] * inverse);
+        to[i] = (int8_t)nearest(from[i] * inverse);
     return (struct affine){spreads ? most / 127 : 0, 0};
 }
 
@@ -48,7 +52,7 @@ struct affine quantize_table(int8_t *to, const float *from, size_t count)
     const float inverse = spreads ? 255 / spread : 0, scale = spreads ? spread / 255 : 0;
     for (size_t i = 0; i < count; i++) {
         const float shifted = from[i] - low, step = shifted * inverse;
-        to[i] = (int8_t)(rintf(step) - 128);
+        to[i] = (int8_t)(nearest(step) - 128);
     }
     return (struct affine){scale, low + 128 * scale};
 }

@@ -5,8 +5,11 @@
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const struct formats f32 = {.count = 0};
 
 enum { ROWS_COUNT = 23, MEMBERS_MAX = 30 };
 
@@ -85,15 +88,22 @@ static bool same(const struct composed *composed, const float *p, const float *a
     return worst < 1e-6;
 }
 
+/* The largest error of all predictions; infinity for a NaN. */
+static double stray(const float *p)
+{
+    double worst = 0;
+    for (size_t i = 0; i < predictions; i++)
+        worst = fmax(worst, isnan(p[i]) ? INFINITY : fabs((double)p[i] - (double)expected[i]));
+    return worst;
+}
+
 static void composed_agrees(const struct backend *backend, enum isa isa)
 {
     struct composed composed;
-    double worst = 0;
-    cr_assert(compose(&composed, &model, backend, isa, &fault), "%s: %s", backend->name,
-              fault.text);
+    cr_assert(compose_backend(&composed, &model, backend, isa, &f32, &fault), "%s: %s",
+              backend->name, fault.text);
     float *p = walk_layers(&composed, 1), *alone = malloc(predictions * sizeof *alone);
-    for (size_t i = 0; i < predictions; i++)
-        worst = fmax(worst, isnan(p[i]) ? INFINITY : fabs((double)p[i] - (double)expected[i]));
+    double worst = stray(p);
     if (strcmp(backend->name, "reference") == 0)
         cr_expect_eq(worst, 0);
     cr_expect_lt(worst, 1e-5, "%s (%s) strays by %g", backend->name, isa_name(isa), worst);
@@ -169,7 +179,7 @@ Test(compose, members_share_columns)
         struct composed composed;
         if (!backend_best_isa(*b, &isa, reason, sizeof reason))
             continue;
-        cr_assert(compose(&composed, &model, *b, isa, &fault), "%s", fault.text);
+        cr_assert(compose_backend(&composed, &model, *b, isa, &f32, &fault), "%s", fault.text);
         for (size_t members = 1; members <= 7; members++) {
             struct team *team = team_start(&topology, PLACEMENT_COMPACT, members, &fault);
             cr_assert(team, "%s", fault.text);
@@ -189,8 +199,9 @@ Test(compose, ids_turn_and_turn_back)
     const float *p = activations.memory.buffer[BUFFER_P].data;
     size_t each = model.ektm.buffer_width[BUFFER_P];
     struct team *team = team_start(&topology, PLACEMENT_COMPACT, 2, &fault);
-    cr_assert(compose(&composed, &model, kernels[0]->backend, kernels[0]->isa, &fault), "%s",
-              fault.text);
+    cr_assert(
+        compose_backend(&composed, &model, kernels[0]->backend, kernels[0]->isa, &f32, &fault),
+        "%s", fault.text);
     walk_together(&forward, &composed, team, 1, 0);
     memcpy(first, p, each * sizeof *p);
     walk_together(&forward, &composed, team, 1, 5);
@@ -202,6 +213,72 @@ Test(compose, ids_turn_and_turn_back)
     forward_free(&forward);
     team_stop(team);
     composed_free(&composed);
+}
+
+/* ---- a kernel for each layer ----------------------------------------------------------------- */
+
+enum { LAYERS_MOST = 64 };
+
+/* The n-th usable kernel of the layer's op, counted round; NULL for n 0. */
+static const struct kernel *nth(const struct ektm_layer *layer, size_t n)
+{
+    char reason[128];
+    while (n > 0)
+        for (const struct kernel *const *k = kernels; *k; k++)
+            if ((*k)->op == layer->op && (*k)->dtype == DTYPE_F32 &&
+                kernel_usable(*k, reason, sizeof reason) && --n == 0)
+                return *k;
+    return NULL;
+}
+
+/* Kernels of all backends in one model, other ones in each; some layers are borrowed. */
+Test(compose, every_layer_takes_a_kernel_of_its_own)
+{
+    const struct ektm *ektm = &model.ektm;
+    const struct kernel *mix[LAYERS_MOST];
+    for (size_t n = 0; n < 16; n++) {
+        struct composed composed;
+        const struct schedule deep = {.tile = 1 + n, .ask = 50};
+        for (size_t l = 0; l < ektm->layers; l++)
+            mix[l] = nth(&ektm->layer[l], (n + l) % 13);
+        cr_assert(compose(&composed, &model, mix, isa_widest(), &fault), "%s", fault.text);
+        cr_expect_lt(stray(walk_layers(&composed, 1)), 1e-5, "mix %zu", n);
+        cr_expect_lt(stray(walk(&composed, &deep, 3)), 1e-5, "mix %zu in tiles", n);
+        for (size_t l = 0; l < ektm->layers; l++) {
+            char text[256];
+            snprintf(text, sizeof text, "%s: %s", ektm->layer[l].name, composed.kernel[l]->name);
+            cr_expect(!mix[l] || composed.kernel[l] == mix[l], "%s was taken", text);
+            cr_expect(strstr(mix[l] ? composed.chosen : composed.borrowed, text),
+                      "%s is not told: %s; %s", text, composed.chosen, composed.borrowed);
+            cr_expect(mix[l] || composed.kernel[l]->backend == nth(&ektm->layer[l], 1)->backend ||
+                          strcmp(composed.kernel[l]->backend->name, "compiler") == 0,
+                      "%s was borrowed", text);
+        }
+        composed_free(&composed);
+    }
+}
+
+static void compute_nothing(const struct call *call) { (void)call; }
+
+Test(compose, a_wrong_kernel_at_one_layer_is_refused_or_found_out)
+{
+    const struct ektm *ektm = &model.ektm;
+    for (size_t wrong = 0; wrong < ektm->layers; wrong++) {
+        const struct kernel *mix[LAYERS_MOST] = {NULL};
+        struct kernel lazy = *nth(&ektm->layer[wrong], 1);
+        struct composed composed;
+        size_t other = wrong ? 0 : ektm->layers - 1;
+        mix[wrong] = nth(&ektm->layer[other], 1);
+        cr_expect_not(compose(&composed, &model, mix, isa_widest(), &fault));
+        cr_expect(strstr(fault.text, mix[wrong]->name) &&
+                      strstr(fault.text, ektm->layer[wrong].name),
+                  "%s", fault.text);
+        lazy.run = compute_nothing;
+        mix[wrong] = &lazy;
+        cr_assert(compose(&composed, &model, mix, isa_widest(), &fault), "%s", fault.text);
+        cr_expect_gt(stray(walk_layers(&composed, 1)), 1e-5, "layer %zu", wrong);
+        composed_free(&composed);
+    }
 }
 
 Test(compose, what_cannot_run_is_refused)
@@ -216,7 +293,7 @@ Test(compose, what_cannot_run_is_refused)
                       reason);
         for (isa = 0; isa < ISAS; isa++)
             if (!usable || !isa_usable(isa, reason, sizeof reason)) {
-                cr_expect_not(compose(&composed, &model, *b, isa, &fault));
+                cr_expect_not(compose_backend(&composed, &model, *b, isa, &f32, &fault));
                 cr_expect_eq(fault.status, STATUS_MACHINE);
                 cr_expect(strstr(fault.text, (*b)->name) && strstr(fault.text, reason), "%s",
                           fault.text);
@@ -228,8 +305,9 @@ Test(compose, what_was_computed_is_forgotten_and_computed_again)
 {
     struct composed composed;
     const float *p = activations.memory.buffer[BUFFER_P].data;
-    cr_assert(compose(&composed, &model, kernels[0]->backend, kernels[0]->isa, &fault), "%s",
-              fault.text);
+    cr_assert(
+        compose_backend(&composed, &model, kernels[0]->backend, kernels[0]->isa, &f32, &fault),
+        "%s", fault.text);
     activations_refresh(&activations);
     for (size_t i = 0; i < predictions; i++)
         cr_assert_eq(p[i], 0);

@@ -4,6 +4,8 @@
 #include <criterion/criterion.h>
 #include <math.h>
 
+static struct arithmetic here(void) { return (struct arithmetic){isa_widest(), DTYPE_F32}; }
+
 /* A roof of made-up rates: the peak of the widest instruction set, one stream, rows gathered. */
 static struct roof made_up(double fma, double stream, double gather)
 {
@@ -29,7 +31,7 @@ static void expect(const struct bound *bound, const struct roof *roof, double ns
 {
     json_t *record = record_new(KIND_KERNEL, "r");
     char text[32];
-    bound_describe(record, bound, roof, isa_widest(), ns);
+    bound_describe(record, bound, roof, here(), ns);
     double number = record_get_number(record, "roofline");
     snprintf(text, sizeof text, "%.3f", number);
     cr_expect_str_eq(isnan(number) ? record_get_text(record, "roofline") : text, roofline);
@@ -42,9 +44,9 @@ Test(roof, the_longest_time_bounds_a_layer)
 {
     struct roof roof = made_up(10, 4, 2);
     struct bound computes = {0}, streams = {0}, gathers = {0};
-    bound_add(&computes, &roof, &(struct work){1000, 100, 100}, isa_widest()); /* 100, 25, 50 */
-    bound_add(&streams, &roof, &(struct work){1000, 800, 100}, isa_widest());  /* 100, 200, 50 */
-    bound_add(&gathers, &roof, &(struct work){1000, 800, 900}, isa_widest());  /* 100, 200, 450 */
+    bound_add(&computes, &roof, &(struct work){1000, 100, 100}, here()); /* 100, 25, 50 */
+    bound_add(&streams, &roof, &(struct work){1000, 800, 100}, here());  /* 100, 200, 50 */
+    bound_add(&gathers, &roof, &(struct work){1000, 800, 900}, here());  /* 100, 200, 450 */
     expect(&computes, &roof, 200, "0.500", "compute", "fma");
     expect(&streams, &roof, 400, "0.500", "L2", "stream");
     expect(&gathers, &roof, 500, "0.900", "gather", "gather");
@@ -54,10 +56,10 @@ Test(roof, a_pass_is_the_sum_of_its_layers)
 {
     struct roof roof = made_up(10, 4, 2);
     struct bound pass = {0};
-    bound_add(&pass, &roof, &(struct work){0, 0, 200}, isa_widest());    /* 100 */
-    bound_add(&pass, &roof, &(struct work){2000, 400, 0}, isa_widest()); /* 200 */
-    bound_add(&pass, &roof, &(struct work){100, 1000, 0}, isa_widest()); /* 250 */
-    bound_add(&pass, &roof, &(struct work){1000, 0, 0}, isa_widest());   /* 100 */
+    bound_add(&pass, &roof, &(struct work){0, 0, 200}, here());    /* 100 */
+    bound_add(&pass, &roof, &(struct work){2000, 400, 0}, here()); /* 200 */
+    bound_add(&pass, &roof, &(struct work){100, 1000, 0}, here()); /* 250 */
+    bound_add(&pass, &roof, &(struct work){1000, 0, 0}, here());   /* 100 */
     cr_expect_float_eq(pass.least, 650, 1e-9);
     expect(&pass, &roof, 1000, "0.650", "compute", "fma");
 }
@@ -66,12 +68,12 @@ Test(roof, what_was_not_measured_bounds_nothing)
 {
     struct roof roof = made_up(10, 0, 0);
     struct bound bound = {0};
-    bound_add(&bound, &roof, &(struct work){1000, 8, 0}, isa_widest());
+    bound_add(&bound, &roof, &(struct work){1000, 8, 0}, here());
     expect(&bound, &roof, 1000, UNAVAILABLE, UNAVAILABLE, UNAVAILABLE);
     roof = made_up(10, 4, 0);
     roof.rate[1] = NAN; /* probed, but not to be believed */
     bound = (struct bound){0};
-    bound_add(&bound, &roof, &(struct work){1000, 8, 0}, isa_widest());
+    bound_add(&bound, &roof, &(struct work){1000, 8, 0}, here());
     expect(&bound, &roof, 1000, UNAVAILABLE, UNAVAILABLE, UNAVAILABLE);
 }
 

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-extern const struct op fma_op, stream_op, gather_op;
+extern const struct op fma_op, dot_op, stream_op, gather_op;
 
 /* Bytes of a piece where data go round more than the caches hold, and the least that a row touches.
  */
@@ -24,6 +24,7 @@ static const char *way_name(enum way way)
 /* What is asked: an op, and for those of memory the level, and how or which rows. */
 struct question {
     const struct op *op;
+    enum dtype dtype;
     enum level level;
     size_t bytes; /* of one member's data */
     enum way way;
@@ -31,6 +32,8 @@ struct question {
     const char *pages;
     bool all_pages; /* the label names them, since there are others */
 };
+
+static bool is_peak(const struct question *q) { return q->op == &fma_op || q->op == &dot_op; }
 
 struct contest {
     size_t count;
@@ -43,7 +46,7 @@ struct contest {
 /* How many pieces the member's data are called in. */
 static size_t turns_of(const struct question *q)
 {
-    bool pieces = q->level == LEVEL_MEMORY && q->op != &fma_op && q->bytes > 2 * PIECE;
+    bool pieces = q->level == LEVEL_MEMORY && !is_peak(q) && q->bytes > 2 * PIECE;
     return pieces ? q->bytes / PIECE : 1;
 }
 
@@ -87,8 +90,8 @@ static void fill_calls(struct probe *probe, const struct question *q, const stru
         for (size_t t = 0; t < probe->turns; t++) {
             size_t piece = q->bytes / probe->turns / CACHE_LINE * CACHE_LINE;
             struct call *call = probe_call(probe, t, m);
-            if (q->op == &fma_op)
-                *call = fma_call(data, output);
+            if (is_peak(q))
+                *call = peak_call(q->dtype, data, output);
             else if (q->op == &stream_op)
                 *call = stream_piece(q, data + t * piece / sizeof *data, output, piece);
             else
@@ -100,8 +103,8 @@ static void fill_calls(struct probe *probe, const struct question *q, const stru
 static void label(struct probe *probe, const struct question *q)
 {
     size_t size = sizeof probe->label;
-    if (q->op == &fma_op)
-        snprintf(probe->label, size, "fma %s", isa_name(probe->kernel->isa));
+    if (is_peak(q))
+        peak_label(probe);
     else if (q->op == &stream_op)
         snprintf(probe->label, size, "stream %s %s", way_name(q->way), level_name(q->level));
     else
@@ -121,7 +124,7 @@ static bool enter(struct contest *contest, struct run *run, const struct ground 
     fill_calls(probe, q, ground, run->arguments->seed);
     label(probe, q);
     probe->level = q->level;
-    probe->bytes = q->op == &fma_op ? 0 : q->bytes;
+    probe->bytes = is_peak(q) ? 0 : q->bytes;
     probe->pages = q->pages;
     contest->competitor[contest->count] = (struct competitor){.run = probe_run, .argument = probe};
     contest->count++;
@@ -143,7 +146,7 @@ static bool ask(struct run *run, const struct ground *ground, const struct quest
     bool fine = true;
     for (const struct kernel *const *k = kernels; *k && fine; k++) {
         char reason[128];
-        if ((*k)->op == q->op && (*k)->dtype == DTYPE_F32 && (*k)->isa != ISA_SCALAR &&
+        if ((*k)->op == q->op && (*k)->dtype == q->dtype && (*k)->isa != ISA_SCALAR &&
             contest.count < KERNELS_MAX && kernel_usable(*k, reason, sizeof reason))
             fine = enter(&contest, run, ground, q, *k, fault);
     }
@@ -217,13 +220,26 @@ static bool ask_gather(struct run *run, const struct ground *ground, enum level 
     return fine;
 }
 
+/* Of every format that kernels may compute in. */
+static bool ask_peaks(struct run *run, const struct ground *ground, const char *pages,
+                      const struct sampling *sampling, struct fault *fault)
+{
+    bool fine = true;
+    for (enum dtype d = 0; d < DTYPES && fine; d++) {
+        const struct question peak = {
+            .op = dtype_narrow(d) ? &dot_op : &fma_op, .dtype = d, .pages = pages};
+        fine = !names_admit(&run->arguments->dtype, dtype_name(d)) ||
+               ask(run, ground, &peak, sampling, fault);
+    }
+    return fine;
+}
+
 /* On the pages that the run asks for: everything. What writes comes last, since it leaves other
  * numbers. */
 static bool ask_all(struct run *run, const struct ground *ground, const char *pages,
                     const struct sampling *sampling, struct fault *fault)
 {
-    struct question peak = {.op = &fma_op, .pages = pages};
-    return ask(run, ground, &peak, sampling, fault) &&
+    return ask_peaks(run, ground, pages, sampling, fault) &&
            ask_stream(run, ground, WAY_READ, pages, sampling, fault) &&
            ask_gather(run, ground, LEVEL_L1, pages, sampling, fault) &&
            ask_stream(run, ground, WAY_COPY, pages, sampling, fault) &&

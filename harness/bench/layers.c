@@ -1,5 +1,6 @@
 #include "harness/bench/layers.h"
 
+#include "harness/bench/choice.h"
 #include "harness/machine/memory.h"
 #include "reference/operands.h"
 
@@ -20,13 +21,17 @@ static size_t output_of(const struct op *op)
     return i;
 }
 
-/* The layer's call for the first `rows` rows, writing to our own output. */
-static struct call call_of(const struct trial_layer *trial, size_t rows)
+/* The layer's call for the first `rows` rows in a format, writing to our own output. */
+static struct call call_in(const struct trial_layer *trial, size_t rows, enum dtype dtype)
 {
-    const struct subject *s = trial->subject;
-    struct call call = ektm_call(&s->model.ektm, &s->activations.memory, trial->index, rows);
+    struct call call = subject_call(trial->subject, trial->index, rows, dtype);
     call.tensor[output_of(trial->layer->op)].data = trial->output;
     return call;
+}
+
+static struct call call_of(const struct trial_layer *trial, size_t rows)
+{
+    return call_in(trial, rows, DTYPE_F32);
 }
 
 static bool gathers(const struct trial_layer *trial)
@@ -34,53 +39,52 @@ static bool gathers(const struct trial_layer *trial)
     return trial->layer->op == op_find("embedding");
 }
 
-enum { COPIES_MOST = 1024, LINE = 64 };
-
-/* Bytes from one copy's operand to its next one. */
-static size_t room_of(const struct operand *operand, const struct call *call, size_t i)
-{
-    size_t bytes = operand_span(operand, &call->dims, call->tensor[i].ld) * sizeof(float);
-    return operand->role == ROLE_WEIGHT && call->tensor[i].data ? (bytes + LINE - 1) / LINE * LINE
-                                                                : 0;
-}
-
-/* Points the call's weights to copy `k`. */
-static void take_copy(const struct trial_layer *trial, struct call *call, size_t k)
+/* Bytes of the weights that a call reads, in a format. */
+static size_t weight_bytes(const struct trial_layer *trial, enum dtype dtype)
 {
     const struct op *op = trial->layer->op;
-    char *at = (char *)trial->weights + k * (trial->weights_bytes / trial->copies);
-    for (size_t i = 0; i < op->operands; i++) {
-        size_t room = room_of(&op->operand[i], call, i);
-        call->tensor[i].data = room ? at : call->tensor[i].data;
-        at += room;
-    }
-}
-
-/* As many copies of the layer's weights as the last-level cache does not hold: a table is large
- * enough as it is. */
-static bool copy_weights(struct trial_layer *trial, const struct run *run, const struct call *call)
-{
-    const struct op *op = trial->layer->op;
+    const struct call call = call_in(trial, 1, dtype);
     size_t bytes = 0;
     for (size_t i = 0; i < op->operands; i++)
-        bytes += room_of(&op->operand[i], call, i);
-    trial->copies = 1;
+        if (op->operand[i].role == ROLE_WEIGHT && call.tensor[i].data)
+            bytes += span_bytes(&op->operand[i], &call.dims, &call.tensor[i]);
+    return bytes;
+}
+
+/* As many copies of the layer's weights as the last-level cache does not hold, where caches rotate:
+ * a table is large enough as it is. */
+static size_t copies_of(const struct trial_layer *trial, const struct run *run, enum dtype dtype)
+{
+    enum { COPIES_MOST = 1024 };
+    const size_t bytes = weight_bytes(trial, dtype);
     if (run->plan.cache != CACHE_ROTATE || gathers(trial) || !bytes)
-        return true;
-    size_t wanted = run->plan.rotation / bytes + 1;
-    trial->copies = wanted < COPIES_MOST ? wanted : COPIES_MOST;
-    trial->weights_bytes = trial->copies * bytes;
-    trial->weights = memory_alloc(trial->weights_bytes, run->plan.pages);
-    for (size_t k = 0; k < trial->copies && trial->weights; k++) {
-        struct call copy = *call;
-        take_copy(trial, &copy, k);
-        for (size_t i = 0; i < op->operands; i++)
-            if (copy.tensor[i].data != call->tensor[i].data)
-                memcpy(copy.tensor[i].data, call->tensor[i].data,
-                       operand_span(&op->operand[i], &call->dims, call->tensor[i].ld) *
-                           sizeof(float));
-    }
-    return trial->weights != NULL;
+        return 1;
+    const size_t wanted = run->plan.rotation / bytes + 1;
+    return wanted < COPIES_MOST ? wanted : COPIES_MOST;
+}
+
+/* Whether a kernel of the format may be timed on the layer. */
+static bool takes_part(const struct trial_layer *trial, const struct run *run,
+                       const struct kernel *kernel)
+{
+    char reason[128];
+    return kernel->op == trial->layer->op && arguments_admit(run->arguments, kernel) &&
+           kernel_usable(kernel, reason, sizeof reason);
+}
+
+static bool is_reference(const struct kernel *kernel)
+{
+    return strcmp(kernel->backend->name, "reference") == 0;
+}
+
+/* Whether something but the scalar reference computes it in that format. */
+static bool is_computed(const struct trial_layer *trial, const struct run *run, enum dtype dtype)
+{
+    for (const struct kernel *const *k = kernels; *k; k++)
+        if ((*k)->dtype == dtype && takes_part(trial, run, *k) &&
+            (!is_reference(*k) || !dtype_narrow(dtype)))
+            return true;
+    return false;
 }
 
 bool trial_layer_make(struct trial_layer *trial, const struct run *run,
@@ -91,28 +95,24 @@ bool trial_layer_make(struct trial_layer *trial, const struct run *run,
     const struct op *op = table[layer].op;
     size_t out = output_of(op), rows = plan_batch_most(&run->plan);
     struct call call = call_of(trial, rows);
-    size_t elements = operand_span(&op->operand[out], &call.dims, call.tensor[out].ld);
-    trial->output_bytes = elements * sizeof(float);
+    trial->output_bytes = span_bytes(&op->operand[out], &call.dims, &call.tensor[out]);
     trial->output = memory_alloc(trial->output_bytes, PAGES_THP);
-    if (!trial->output)
-        return fault_memory(fault, "a layer's output");
-    call = call_of(trial, rows);
-    if (!copy_weights(trial, run, &call)) {
-        memory_free(trial->output, trial->output_bytes);
-        return fault_memory(fault, "copies of a layer's weights");
+    bool fine = trial->output || fault_memory(fault, "a layer's output");
+    for (enum dtype d = 0; d < DTYPES && fine; d++) {
+        call = call_in(trial, rows, d);
+        fine = !is_computed(trial, run, d) ||
+               oracle_make(&trial->oracle[d], op, &call, dtype_roundoff(dtype_sums(d)), fault);
     }
-    if (oracle_make(&trial->oracle, op, &call, dtype_roundoff(DTYPE_F32), fault))
-        return true;
-    memory_free(trial->output, trial->output_bytes);
-    memory_free(trial->weights, trial->weights_bytes);
-    return false;
+    if (!fine)
+        trial_layer_free(trial);
+    return fine;
 }
 
 void trial_layer_free(struct trial_layer *trial)
 {
-    oracle_free(&trial->oracle);
+    for (enum dtype d = 0; d < DTYPES; d++)
+        oracle_free(&trial->oracle[d]);
     memory_free(trial->output, trial->output_bytes);
-    memory_free(trial->weights, trial->weights_bytes);
     competitor_free(&trial->reference_time);
     trial->output = NULL;
 }
@@ -125,11 +125,6 @@ struct contest {
     struct competitor competitor[KERNELS_MAX + ROOF_MAX]; /* the roof's behind the kernels' */
     struct roof roof;
 };
-
-static bool is_reference(const struct kernel *kernel)
-{
-    return strcmp(kernel->backend->name, "reference") == 0;
-}
 
 /* Lets the next call of an embedding take the ids from `row` on. */
 static void go_to(struct entry *entry, size_t row)
@@ -169,20 +164,17 @@ static void release(struct entry *entry)
     entry->copy = NULL;
 }
 
-/* A call for each copy of the weights, prepared as the first one is. */
-static bool prepare_copies(struct entry *entry, const struct trial_layer *trial,
-                           struct fault *fault)
+/* A call for each copy of the prepared weights. What reads the model's own weights has one. */
+static bool prepare_copies(struct entry *entry, size_t copies, struct fault *fault)
 {
-    if (trial->copies == 1)
+    if (copies == 1 || !entry->kernel->prepare)
         return true;
-    entry->copy = calloc(trial->copies, sizeof *entry->copy);
+    entry->copy = calloc(copies, sizeof *entry->copy);
     if (!entry->copy)
         return fault_memory(fault, "copies of packed weights");
-    for (entry->copies = 0; entry->copies < trial->copies; entry->copies++) {
+    for (entry->copies = 0; entry->copies < copies; entry->copies++) {
         struct call *copy = &entry->copy[entry->copies];
         *copy = entry->call;
-        copy->prepared = NULL;
-        take_copy(trial, copy, entry->copies);
         if (!kernel_prepare(entry->kernel, copy)) {
             release(entry);
             return fault_memory(fault, "copies of packed weights");
@@ -197,18 +189,18 @@ static bool enter(struct contest *contest, struct trial_layer *trial, struct run
 {
     struct entry *entry = &contest->entry[contest->count];
     char worst[160];
-    *entry = (struct entry){.kernel = kernel, .call = call_of(trial, rows)};
+    *entry = (struct entry){.kernel = kernel, .call = call_in(trial, rows, kernel->dtype)};
     if (!prepare(entry, fault))
         return false;
     memset(trial->output, 0xff, trial->output_bytes); /* NaN */
     run_entry(entry);
-    entry->error = oracle_error(&trial->oracle, &entry->call, worst, sizeof worst);
+    entry->error = oracle_error(&trial->oracle[kernel->dtype], &entry->call, worst, sizeof worst);
     if (!(entry->error <= 1)) {
         kernel_release(kernel, &entry->call);
         return run_invalid(run, kernel, trial->subject->preset->name, trial->layer->name,
                            &entry->call.dims, entry->error, worst, fault);
     }
-    if (!prepare_copies(entry, trial, fault)) {
+    if (!prepare_copies(entry, copies_of(trial, run, kernel->dtype), fault)) {
         kernel_release(kernel, &entry->call);
         return false;
     }
@@ -224,10 +216,8 @@ static bool enter_all(struct contest *contest, struct trial_layer *trial, struct
                      ? plan_batch_most(&run->plan)
                      : run->plan.reference_rows;
     for (const struct kernel *const *k = kernels; *k; k++) {
-        char reason[128];
-        if ((*k)->op != trial->layer->op || !arguments_admit(run->arguments, *k) ||
-            !kernel_usable(*k, reason, sizeof reason) || contest->count == KERNELS_MAX ||
-            (is_reference(*k) && trial->reference_time.count))
+        if (!takes_part(trial, run, *k) || contest->count == KERNELS_MAX ||
+            (is_reference(*k) && (trial->reference_time.count || dtype_narrow((*k)->dtype))))
             continue;
         if (!enter(contest, trial, run, *k, is_reference(*k) ? few : rows, fault))
             return false;
@@ -311,18 +301,21 @@ static void describe_entry(json_t *record, const struct trial_layer *trial, cons
 }
 
 /* How weights and rows lay, and on what. */
-static void record_states(json_t *record, const struct trial_layer *trial, const struct run *run)
+static void record_states(json_t *record, const struct trial_layer *trial, const struct run *run,
+                          const struct entry *entry)
 {
-    bool rotates = trial->copies > 1 || gathers(trial);
+    bool rotates = entry->copies > 1 || gathers(trial);
+    enum dtype dtype = entry->kernel->dtype;
     record_text(
         record, "cache",
         cache_name(run->plan.cache == CACHE_ROTATE && !rotates ? CACHE_WARM : run->plan.cache));
     record_text(record, "pages", memory_obtained(trial->subject->model.block));
     if (run->plan.cache == CACHE_ROTATE && rotates)
         record_count(record, "rotation",
-                     gathers(trial) ? (size_t)subject_embedding_bytes(
-                                          trial->subject, trial->subject->activations.rows_max)
-                                    : trial->weights_bytes);
+                     gathers(trial)
+                         ? (size_t)subject_embedding_bytes(
+                               trial->subject, trial->subject->activations.rows_max, dtype)
+                         : entry->copies * weight_bytes(trial, dtype));
 }
 
 /* What the comparison needs to know of the machine: bytes that each call touches, and of how many
@@ -335,42 +328,64 @@ static struct need need_of(const struct trial_layer *trial, const struct run *ru
                         .layer = trial->layer->name,
                         .batch = rows,
                         .alone = run->plan.cache == CACHE_COLD};
-    struct call call = call_of(trial, rows);
-    for (size_t i = 0; i < contest->count; i++)
-        need.isa[kernel_isa(contest->entry[i].kernel)] = true;
+    for (size_t i = 0; i < contest->count; i++) {
+        const struct kernel *kernel = contest->entry[i].kernel;
+        const enum dtype d = kernel->dtype;
+        const size_t copies = copies_of(trial, run, d);
+        struct call call = call_in(trial, rows, d);
+        need.computes[d][kernel_isa(kernel)] = true;
+        need.gathers[d] = gathers(trial);
+        if (!gathers(trial))
+            need.stream[d].bytes = (size_t)work_of(trial->layer->op, &call, copies > 1).streamed;
+        need.stream[d].round = copies * need.stream[d].bytes;
+    }
     if (gathers(trial)) {
         need.rows = rows;
         need.rows_all = probe_rows(trial, run);
-    } else
-        need.streamed = (size_t)work_of(trial->layer->op, &call, trial->copies > 1).streamed;
-    need.round = trial->copies * need.streamed;
+    }
     return need;
 }
 
 /* The least work of a call; an embedding's is the mean over the batches that it goes round. */
-static struct work least_work(const struct trial_layer *trial, size_t rows)
+static struct work least_work(const struct trial_layer *trial, const struct entry *entry)
 {
+    size_t rows = entry->call.dims.extent[BATCH];
     size_t all = gathers(trial) ? trial->subject->activations.rows_max : rows;
     double share = (double)rows / (double)all;
-    struct call call = call_of(trial, all);
-    struct work work = work_of(trial->layer->op, &call, trial->copies > 1);
+    struct call call = call_in(trial, all, entry->kernel->dtype);
+    struct work work = work_of(trial->layer->op, &call, entry->copies > 1);
     return (struct work){work.flops * share, work.streamed * share, work.gathered * share};
 }
 
-static double bytes_of(const struct trial_layer *trial, size_t rows)
+static double bytes_of(const struct trial_layer *trial, size_t rows, enum dtype dtype)
 {
     size_t all = gathers(trial) ? trial->subject->activations.rows_max : rows;
-    struct call call = call_of(trial, all);
+    struct call call = call_in(trial, all, dtype);
     return op_bytes(trial->layer->op, &call) * (double)rows / (double)all;
 }
 
-/* The best peer's time over this one's; a peer's own over the best of the others'. */
+/* A narrow kernel's equal in f32: the same backend's at the same level, or NULL. */
+static const struct competitor *wide_of(const struct contest *contest, const struct kernel *kernel)
+{
+    for (size_t i = 0; i < contest->count && dtype_narrow(kernel->dtype); i++) {
+        const struct kernel *other = contest->entry[i].kernel;
+        if (other->dtype == DTYPE_F32 && other->backend == kernel->backend &&
+            kernel_isa(other) == kernel_isa(kernel))
+            return &contest->competitor[i];
+    }
+    return NULL;
+}
+
+/* The best peer's time in the same format over this one's; a peer's own over the best of the
+ * others'. */
 static void compare_with_peers(json_t *record, const struct run *run, const struct contest *contest,
-                               const struct competitor *competitor)
+                               const struct entry *entry, const struct competitor *competitor)
 {
     bool peer[KERNELS_MAX];
     for (size_t i = 0; i < contest->count; i++)
-        peer[i] = contest->entry[i].kernel->backend->peer && &contest->competitor[i] != competitor;
+        peer[i] = contest->entry[i].kernel->backend->peer &&
+                  contest->entry[i].kernel->dtype == entry->kernel->dtype &&
+                  &contest->competitor[i] != competitor;
     const struct competitor *best = run_best_peer(contest->competitor, peer, contest->count);
     run_compare(run, record, "x_peer", best, competitor, 1);
     record_text(record, "peer",
@@ -386,18 +401,19 @@ static json_t *record_timed(const struct trial_layer *trial, struct run *run,
                             const struct competitor *competitor)
 {
     size_t rows = entry->call.dims.extent[BATCH];
-    enum isa isa = kernel_isa(entry->kernel);
-    struct work work = least_work(trial, rows);
+    const struct arithmetic arithmetic = {kernel_isa(entry->kernel), entry->kernel->dtype};
+    struct work work = least_work(trial, entry);
     struct bound bound = {0};
-    bound_add(&bound, roof, &work, isa);
-    struct timing timing = {competitor, run->seating, work.flops, bytes_of(trial, rows)};
+    bound_add(&bound, roof, &work, arithmetic);
+    struct timing timing = {competitor, run->seating, work.flops,
+                            bytes_of(trial, rows, arithmetic.dtype)};
     json_t *record = record_new(KIND_KERNEL, run->journal.run);
     describe_entry(record, trial, run, entry);
     run_describe(run, record, &timing, entry->error);
-    record_states(record, trial, run);
+    record_states(record, trial, run, entry);
     double ns = record_get_interval(record, "ns").median;
     record_number(record, "rows_per_s", (double)rows / ns * 1e9);
-    bound_describe(record, &bound, roof, isa, ns);
+    bound_describe(record, &bound, roof, arithmetic, ns);
     return record;
 }
 
@@ -412,7 +428,11 @@ static bool record_entry(const struct trial_layer *trial, struct run *run,
     run_compare(run, record, "x_reference", &trial->reference_time, competitor,
                 (double)rows / reference_rows);
     run_compare(run, record, "x_compiler", baseline_of(contest, entry->kernel), competitor, 1);
-    compare_with_peers(record, run, contest, competitor);
+    compare_with_peers(record, run, contest, entry, competitor);
+    if (wide_of(contest, entry->kernel)) {
+        run_compare(run, record, "x_f32", wide_of(contest, entry->kernel), competitor, 1);
+        run_verdict(record, "versus_f32", "x_f32");
+    }
     return journal_add(&run->journal, record, fault);
 }
 
@@ -431,7 +451,10 @@ bool trial_layer_run(struct trial_layer *trial, struct run *run, const struct jo
         spread_turns(&contest, trial, run);
     struct competitor *above = &contest.competitor[contest.count];
     struct need need = need_of(trial, run, &contest, job->batch);
-    sampling.stride = need.streamed > run->topology.cache_bytes[1] ? WARMING : 0;
+    size_t most = 0;
+    for (enum dtype d = 0; d < DTYPES; d++)
+        most = need.stream[d].bytes > most ? need.stream[d].bytes : most;
+    sampling.stride = most > run->topology.cache_bytes[1] ? WARMING : 0;
     fine =
         fine && roof_make(&contest.roof, run, &need, above, fault) &&
         run_sample(run, &sampling, contest.competitor, contest.count + contest.roof.count, fault) &&
@@ -487,28 +510,10 @@ static bool share_out(struct shared *shared, const struct trial_layer *trial, co
     return true;
 }
 
-/* The fastest on one thread at that batch of what is neither a library's nor the reference's. */
-static const struct kernel *fastest(const struct trial_layer *trial, const struct run *run,
-                                    size_t rows)
+/* What may share a batch: neither a library's nor the reference's. */
+static bool may_share(const struct kernel *kernel)
 {
-    const struct kernel *best = NULL;
-    double least = INFINITY;
-    for (size_t i = 0; i < json_array_size(run->journal.records); i++) {
-        const json_t *r = json_array_get(run->journal.records, i);
-        const struct kernel *kernel = kernel_find(record_get_text(r, "name"));
-        if (record_kind(r) != KIND_KERNEL || !kernel || kernel->backend->peer ||
-            is_reference(kernel) || json_object_get(r, "speedup") ||
-            record_get_dim(r, BATCH) != rows ||
-            strcmp(record_get_text(r, "layer"), trial->layer->name) != 0 ||
-            strcmp(record_get_text(r, "preset"), trial->subject->preset->name) != 0)
-            continue;
-        double ns = record_get_interval(r, "ns").median;
-        if (ns < least) {
-            least = ns;
-            best = kernel;
-        }
-    }
-    return best;
+    return !kernel->backend->peer && !is_reference(kernel);
 }
 
 static bool record_shared(const struct trial_layer *trial, struct run *run,
@@ -532,7 +537,8 @@ static bool check_shared(struct trial_layer *trial, struct run *run, struct shar
     char worst[160];
     memset(trial->output, 0xff, trial->output_bytes); /* NaN */
     run_shared(shared);
-    whole->error = oracle_error(&trial->oracle, &whole->call, worst, sizeof worst);
+    whole->error =
+        oracle_error(&trial->oracle[whole->kernel->dtype], &whole->call, worst, sizeof worst);
     *right = whole->error <= 1;
     return *right ? true
                   : run_invalid(run, whole->kernel, trial->subject->preset->name,
@@ -542,13 +548,14 @@ static bool check_shared(struct trial_layer *trial, struct run *run, struct shar
 bool trial_layer_share(struct trial_layer *trial, struct run *run, const struct job *job,
                        struct fault *fault)
 {
-    const struct kernel *kernel = fastest(trial, run, job->batch);
+    struct found found = {run->journal.records, trial->subject->preset->name, job->batch};
+    const struct kernel *kernel = choice_fastest(&found, trial->layer->name, may_share);
     struct sampling sampling = run_sampling(run, job);
     struct shared shared = {0};
     bool right = false;
     if (!kernel)
         return true;
-    struct entry whole = {.kernel = kernel, .call = call_of(trial, job->batch)};
+    struct entry whole = {.kernel = kernel, .call = call_in(trial, job->batch, kernel->dtype)};
     if (!run_seat(run, job->seating, fault) || !prepare(&whole, fault))
         return false;
     struct competitor pair[] = {{.run = run_shared, .argument = &shared},

@@ -15,9 +15,9 @@ struct turn {
 /* One kernel's call of the layer. */
 struct entry {
     const struct kernel *kernel;
-    struct call call;  /* on the layer's own weights                                       */
-    struct call *copy; /* [trial_layer.copies]: on one copy of the weights each, in turns;
-                          NULL: there is but one                                           */
+    struct call call;
+    struct call *copy; /* [copies]: with prepared weights of its own each, in turns, where caches
+                          rotate; NULL: there is but one                                        */
     size_t copies, next;
     struct turn turn;
     double prepare_ns; /* NAN: it needs no preparation          */
@@ -28,13 +28,10 @@ struct entry {
 struct trial_layer {
     const struct subject *subject;
     const struct ektm_layer *layer;
-    size_t index; /* of the layer */
-    struct oracle oracle;
-    void *output; /* where kernels write, so that the layers' true inputs stay */
+    size_t index;                 /* of the layer */
+    struct oracle oracle[DTYPES]; /* of the formats that kernels compute it in */
+    void *output;                 /* where kernels write, so that the layers' true inputs stay */
     size_t output_bytes;
-    size_t copies; /* of the weights that calls go round: 1 unless caches rotate */
-    void *weights; /* the copies                                                 */
-    size_t weights_bytes;
     struct entry reference;
     struct competitor reference_time; /* no samples yet: count is 0 */
 };

@@ -26,7 +26,8 @@ enum level level_of(const struct topology *topology, double bytes)
 
 static struct tensor vector(void *data) { return (struct tensor){data, 1, DTYPE_F32}; }
 
-struct call fma_call(float *x, float *y)
+/* Of f32: `fma`. */
+static struct call fma_call(float *x, float *y)
 {
     static float a = 0.999f, b = 0.001f;
     struct call call = {.dims.extent = {[WIDTH] = FMA_WIDTH, [STEPS] = FMA_STEPS}};
@@ -35,6 +36,34 @@ struct call fma_call(float *x, float *y)
     call.tensor[FMA_B] = vector(&b);
     call.tensor[FMA_Y] = vector(y);
     return call;
+}
+
+struct call peak_call(enum dtype dtype, float *x, float *y)
+{
+    static uint16_t half = 0x3e80; /* 1/4 */
+    static int8_t integer = 3;
+    static struct affine affine = {0.25f, 0};
+    static float b = 2;
+    struct call call = {.dims.extent = {[WIDTH] = FMA_WIDTH, [STEPS] = FMA_STEPS}};
+    if (!dtype_narrow(dtype))
+        return fma_call(x, y);
+    call.tensor[DOT_X] = vector(x);
+    call.tensor[DOT_A] = dtype == DTYPE_I8 ? (struct tensor){&integer, 1, dtype, &affine}
+                                           : (struct tensor){&half, 1, dtype};
+    call.tensor[DOT_B] = vector(&b);
+    call.tensor[DOT_Y] = vector(y);
+    return call;
+}
+
+void peak_label(struct probe *probe)
+{
+    const struct kernel *kernel = probe->kernel;
+    const char *isa = isa_name(kernel->isa);
+    if (kernel->dtype == DTYPE_F32)
+        snprintf(probe->label, sizeof probe->label, "%s %s", kernel->op->name, isa);
+    else
+        snprintf(probe->label, sizeof probe->label, "%s %s %s", kernel->op->name,
+                 dtype_name(kernel->dtype), isa);
 }
 
 static struct call stream_call(float *x, size_t in, float *y, size_t out)

@@ -11,7 +11,8 @@ enum level { LEVEL_L1, LEVEL_L2, LEVEL_L3, LEVEL_MEMORY, LEVELS };
 const char *level_name(enum level level);
 enum level level_of(const struct topology *topology, double bytes);
 
-/* Elements and steps of `fma`: whole blocks for 8, 10, 12, 15 and 16 vectors of 4, 8 or 16. */
+/* Elements and steps of `fma` and `dot`: whole blocks for 8, 10, 12, 15 and 16 vectors of 4, 8
+ * or 16. */
 enum { FMA_WIDTH = 3840, FMA_STEPS = 512 };
 
 struct probe {
@@ -32,6 +33,9 @@ struct probe {
 bool probe_make(struct probe *probe, const struct kernel *kernel, struct team *team, size_t turns,
                 struct fault *fault);
 void probe_free(struct probe *probe);
+
+/* Labels a peak's probe, such as "fma avx512" or "dot i8 avx512". */
+void peak_label(struct probe *probe);
 
 struct call *probe_call(const struct probe *probe, size_t turn, size_t member);
 
@@ -67,7 +71,7 @@ static inline float probe_datum(size_t i)
 }
 
 /* The calls' arguments. */
-struct call fma_call(float *x, float *y);
+struct call peak_call(enum dtype dtype, float *x, float *y);
 struct call read_call(float *x, size_t bytes, float *y);
 struct call write_call(float *x, float *y, size_t bytes);
 struct call copy_call(float *x, float *y, size_t bytes);

@@ -13,11 +13,18 @@ static bool is_of_table(const json_t *r)
     return record_kind(r) == KIND_CEILING && !json_object_get(r, "preset") && !cell_invalid(r);
 }
 
+static bool is_peak(const json_t *r)
+{
+    return strcmp(cell_text(r, "op"), "fma") == 0 || strcmp(cell_text(r, "op"), "dot") == 0;
+}
+
 /* The same use of memory: the same way to stream, or rows of the same size on the same pages. */
 static bool is_alike(const json_t *a, const json_t *b)
 {
     if (!cell_same(a, b, "op"))
         return false;
+    if (is_peak(a))
+        return cell_same(a, b, "ceiling");
     if (strcmp(cell_text(a, "op"), "gather") == 0)
         return cell_same(a, b, "pages") && record_get_dim(a, WIDTH) == record_get_dim(b, WIDTH);
     size_t length = strcspn(cell_text(a, "ceiling"), " ");
@@ -25,10 +32,7 @@ static bool is_alike(const json_t *a, const json_t *b)
     return strncmp(cell_text(a, "ceiling"), cell_text(b, "ceiling"), way) == 0;
 }
 
-static const char *unit_of(const json_t *r)
-{
-    return strcmp(cell_text(r, "op"), "fma") == 0 ? "gflops" : "gbytes";
-}
+static const char *unit_of(const json_t *r) { return is_peak(r) ? "gflops" : "gbytes"; }
 
 /* The fastest that is like `row`, at a level (NULL: any) and with so many threads; or NULL. */
 static const json_t *best_of(const struct run *run, const json_t *row, const char *level,
@@ -100,7 +104,7 @@ static void print_peaks(const struct run *run, size_t most)
         printf("  %2zu threads", most);
     json_array_foreach(run->journal.records, i, r)
     {
-        if (!is_of_table(r) || strcmp(cell_text(r, "op"), "fma") != 0 || came_before(run, i))
+        if (!is_of_table(r) || !is_peak(r) || came_before(run, i))
             continue;
         printf("\n");
         print_label(r);
@@ -125,7 +129,7 @@ void report_ceilings(const struct run *run)
     }
     json_array_foreach(run->journal.records, i, r)
     {
-        if (is_of_table(r) && strcmp(cell_text(r, "op"), "fma") != 0 && !came_before(run, i))
+        if (is_of_table(r) && !is_peak(r) && !came_before(run, i))
             print_memory(run, r, most);
     }
     fflush(stdout);

@@ -8,71 +8,91 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const struct op fma_op, stream_op, gather_op, embedding_op;
+extern const struct op fma_op, dot_op, stream_op, gather_op, embedding_op;
 
 enum { PIECE_MOST = 8 << 20, PIECE = 1 << 20, IDS_PIECE = 64, LINE_FLOATS = 16 };
 
 /* ---- probes ---------------------------------------------------------------------------------- */
 
-/* The probe of memory that is written for the widest instruction set here. */
-static const struct kernel *widest(const struct op *op)
+/* The op that probes the peak of a format. */
+static const struct op *peak_op(enum dtype dtype)
+{
+    return dtype_narrow(dtype) ? &dot_op : &fma_op;
+}
+
+static bool is_plain(const struct kernel *kernel)
+{
+    return strcmp(kernel->backend->name, "compiler") == 0;
+}
+
+/* Whether `a` is the better probe: written for a wider instruction set, by hand, with more
+ * instructions beyond it. */
+static bool is_better(const struct kernel *a, const struct kernel *b)
+{
+    if (a->isa != b->isa)
+        return a->isa > b->isa;
+    return is_plain(a) != is_plain(b) ? is_plain(b) : a->features > b->features;
+}
+
+/* The best probe of that op and format: for `isa`, or (ISAS) for any. Scalar code's speed is no
+ * ceiling. NULL: there is none. */
+static const struct kernel *best_probe(const struct op *op, enum dtype dtype, enum isa isa)
 {
     const struct kernel *best = NULL;
     char reason[128];
     for (const struct kernel *const *k = kernels; *k; k++)
-        if ((*k)->op == op && (*k)->dtype == DTYPE_F32 &&
-            kernel_usable(*k, reason, sizeof reason) &&
-            (!best || (*k)->isa > best->isa ||
-             ((*k)->isa == best->isa && strcmp(best->backend->name, "compiler") == 0)))
+        if ((*k)->op == op && (*k)->dtype == dtype && (*k)->isa != ISA_SCALAR &&
+            (isa == ISAS || (*k)->isa == isa) && kernel_usable(*k, reason, sizeof reason) &&
+            (!best || is_better(*k, best)))
             best = *k;
     return best;
 }
 
-/* The peak of an instruction set: its probe written by hand, or else the compiler's. */
-static const struct kernel *peak_of(enum isa isa)
+/* Whose peak bounds kernels of that level: scalar code has none of its own that means anything, and
+ * is held against the machine's. */
+static const struct kernel *peak_of(struct arithmetic arithmetic)
 {
-    const struct kernel *best = NULL;
-    char reason[128];
-    for (const struct kernel *const *k = kernels; *k; k++)
-        if ((*k)->op == &fma_op && (*k)->dtype == DTYPE_F32 && (*k)->isa == isa &&
-            kernel_usable(*k, reason, sizeof reason) &&
-            (!best || strcmp(best->backend->name, "compiler") == 0))
-            best = *k;
-    return best;
-}
-
-/* Scalar code has no peak of its own that means anything: it is held against the machine's. */
-static enum isa peak_isa(enum isa isa)
-{
-    return isa != ISA_SCALAR && peak_of(isa) ? isa : widest(&fma_op)->isa;
+    const struct op *op = peak_op(arithmetic.dtype);
+    const struct kernel *own = best_probe(op, arithmetic.dtype, arithmetic.isa);
+    return own ? own : best_probe(op, arithmetic.dtype, ISAS);
 }
 
 /* A probe whose calls are still to be filled in. NULL: no memory. */
 static struct probe *add(struct roof *roof, const struct run *run, const struct kernel *kernel,
-                         size_t turns, struct fault *fault)
+                         enum dtype dtype, size_t turns, struct fault *fault)
 {
     struct probe *probe = &roof->probe[roof->count];
     if (!probe_make(probe, kernel, run->team, turns, fault))
         return NULL;
     probe->pages = memory_obtained(roof->block);
+    roof->dtype[roof->count] = dtype;
     roof->rate[roof->count++] = NAN;
     return probe;
+}
+
+/* Where the bytes streamed in that format begin; with DTYPES, what lies behind all of them. */
+static char *streamed(const struct roof *roof, enum dtype dtype)
+{
+    char *at = roof->block;
+    for (enum dtype d = 0; d < dtype; d++)
+        at += roof->need.stream[d].round;
+    return at;
 }
 
 /* Behind what is streamed, each member has its numbers and its output. */
 static float *own(const struct roof *roof, size_t member)
 {
-    char *at = (char *)roof->block + roof->need.round;
-    return (float *)(void *)at + member * (2 * FMA_WIDTH);
+    return (float *)(void *)streamed(roof, DTYPES) + member * (2 * FMA_WIDTH);
 }
 
-static bool add_peak(struct roof *roof, const struct run *run, enum isa isa, struct fault *fault)
+static bool add_peak(struct roof *roof, const struct run *run, const struct kernel *kernel,
+                     struct fault *fault)
 {
-    struct probe *probe = add(roof, run, peak_of(isa), 1, fault);
+    struct probe *probe = add(roof, run, kernel, kernel->dtype, 1, fault);
     for (size_t m = 0; probe && m < team_members(run->team); m++)
-        *probe_call(probe, 0, m) = fma_call(own(roof, m), own(roof, m) + FMA_WIDTH);
+        *probe_call(probe, 0, m) = peak_call(kernel->dtype, own(roof, m), own(roof, m) + FMA_WIDTH);
     if (probe)
-        snprintf(probe->label, sizeof probe->label, "fma %s", isa_name(isa));
+        peak_label(probe);
     return probe != NULL;
 }
 
@@ -87,49 +107,55 @@ static void print_bytes(char *text, size_t size, size_t bytes)
 }
 
 /* Every member reads all: weights are shared. What is too much for one sample is read in pieces. */
-static bool add_stream(struct roof *roof, const struct run *run, struct fault *fault)
+static bool add_stream(struct roof *roof, const struct run *run, enum dtype dtype,
+                       struct fault *fault)
 {
-    const struct need *need = &roof->need;
-    size_t piece = need->streamed > PIECE_MOST ? PIECE : need->streamed;
-    struct probe *probe = add(roof, run, widest(&stream_op), need->round / piece, fault);
+    const struct streams *s = &roof->need.stream[dtype];
+    const bool alone = roof->need.alone;
+    size_t piece = s->bytes > PIECE_MOST ? PIECE : s->bytes;
+    const struct kernel *kernel = best_probe(&stream_op, DTYPE_F32, ISAS);
+    struct probe *probe = add(roof, run, kernel, dtype, s->round / piece, fault);
     if (!probe)
         return false;
     for (size_t t = 0; t < probe->turns; t++)
         for (size_t m = 0; m < team_members(run->team); m++)
-            *probe_call(probe, t, m) =
-                read_call((float *)(void *)((char *)roof->block + t * piece), piece, own(roof, m));
+            *probe_call(probe, t, m) = read_call(
+                (float *)(void *)(streamed(roof, dtype) + t * piece), piece, own(roof, m));
     char bytes[24];
-    print_bytes(bytes, sizeof bytes, need->round);
-    probe->bytes = need->round;
-    probe->level = need->alone ? LEVEL_MEMORY : level_of(&run->topology, (double)need->round);
-    snprintf(probe->label, sizeof probe->label, "stream read %s%s", bytes,
-             need->alone ? " cold" : "");
+    print_bytes(bytes, sizeof bytes, s->round);
+    probe->bytes = s->round;
+    probe->level = alone ? LEVEL_MEMORY : level_of(&run->topology, (double)s->round);
+    snprintf(probe->label, sizeof probe->label, "stream read %s%s", bytes, alone ? " cold" : "");
     return true;
 }
 
 /* The rows that an embedding reads, in its order, and as much written as it writes; each member
  * begins elsewhere, as it does there. */
-static bool add_gather(struct roof *roof, const struct run *run, struct fault *fault)
+static bool add_gather(struct roof *roof, const struct run *run, const struct kernel *kernel,
+                       struct fault *fault)
 {
     const struct need *need = &roof->need;
     const struct ektm_config *config = &need->subject->preset->config;
+    const enum dtype dtype = kernel->dtype;
     size_t count, members = team_members(run->team);
-    roof->ids = subject_table_rows(need->subject, need->rows_all, &count);
+    roof->ids =
+        roof->ids ? roof->ids : subject_table_rows(need->subject, need->rows_all, &roof->ids_count);
+    count = roof->ids_count;
     if (!roof->ids)
         return fault_memory(fault, "the probes");
     size_t batch = need->rows * count / need->rows_all;
     size_t piece = batch > IDS_PIECE ? batch : IDS_PIECE;
     piece = piece > count ? count : piece < 1 ? 1 : piece;
-    struct probe *probe = add(roof, run, widest(&gather_op), count / piece, fault);
+    struct probe *probe = add(roof, run, kernel, dtype, count / piece, fault);
     if (!probe)
         return false;
     /* As many sums as the embedding has bags, of as many ids each on the average. */
     size_t sums = (piece * need->rows_all * config->fields + count - 1) / count;
     roof->sums_bytes = members * sums * config->width * sizeof *roof->sums;
-    roof->sums = memory_alloc(roof->sums_bytes, run->plan.pages);
+    roof->sums = roof->sums ? roof->sums : memory_alloc(roof->sums_bytes, run->plan.pages);
     if (!roof->sums)
         return fault_memory(fault, "the probes");
-    struct tensor table = need->subject->activations.memory.table;
+    struct tensor table = subject_table(need->subject, dtype);
     for (size_t t = 0; t < probe->turns; t++)
         for (size_t m = 0; m < members; m++) {
             size_t from = (t + m * probe->turns / members) % probe->turns * piece;
@@ -137,49 +163,69 @@ static bool add_gather(struct roof *roof, const struct run *run, struct fault *f
                 gather_call(&table, subject_rows(need->subject), config->width, roof->ids + from,
                             piece, roof->sums + m * sums * config->width, sums);
         }
-    double bytes = subject_embedding_bytes(need->subject, need->subject->activations.rows_max);
+    double bytes =
+        subject_embedding_bytes(need->subject, need->subject->activations.rows_max, dtype);
     probe->bytes = (size_t)bytes;
     probe->level = need->alone ? LEVEL_MEMORY : level_of(&run->topology, bytes);
     probe->pages = memory_obtained(need->subject->model.block);
-    snprintf(probe->label, sizeof probe->label, "gather %zu B %s", config->width * sizeof(float),
+    snprintf(probe->label, sizeof probe->label, "gather %zu B %s", row_bytes(dtype, config->width),
              level_name(probe->level));
     return true;
 }
 
+/* The peaks of those levels that compute in the format, each once. */
+static bool add_peaks(struct roof *roof, const struct run *run, enum dtype dtype,
+                      struct fault *fault)
+{
+    const struct kernel *added[ISAS] = {NULL};
+    bool fine = true;
+    for (enum isa isa = 0; isa < ISAS && fine; isa++) {
+        const struct kernel *peak = peak_of((struct arithmetic){isa, dtype});
+        if (!roof->need.computes[dtype][isa] || !peak || added[peak->isa])
+            continue;
+        added[peak->isa] = peak;
+        fine = add_peak(roof, run, peak, fault);
+    }
+    return fine;
+}
+
 static bool add_all(struct roof *roof, const struct run *run, struct fault *fault)
 {
-    bool fine = true, has[ISAS] = {false};
-    for (enum isa isa = 0; isa < ISAS; isa++)
-        if (roof->need.isa[isa])
-            has[peak_isa(isa)] = true;
-    for (enum isa isa = 0; isa < ISAS && fine; isa++)
-        fine = !has[isa] || add_peak(roof, run, isa, fault);
-    fine = fine && (!roof->need.streamed || add_stream(roof, run, fault));
-    return fine && (!roof->need.rows || add_gather(roof, run, fault));
+    bool fine = true;
+    for (enum dtype d = 0; d < DTYPES && fine; d++) {
+        const struct kernel *gather = best_probe(&gather_op, d, ISAS);
+        fine = add_peaks(roof, run, d, fault) &&
+               (!roof->need.stream[d].bytes || add_stream(roof, run, d, fault)) &&
+               (!roof->need.gathers[d] || !gather || add_gather(roof, run, gather, fault));
+    }
+    return fine;
 }
 
 /* Whole lines in each call, and whole pieces in the round. */
-static void round_need(struct need *need)
+static void round_streams(struct streams *s, bool alone)
 {
-    size_t line = LINE_FLOATS * sizeof(float), streamed = (need->streamed + line - 1) / line * line;
-    if (streamed == 0) {
-        need->round = 0;
+    size_t line = LINE_FLOATS * sizeof(float), bytes = (s->bytes + line - 1) / line * line;
+    if (bytes == 0) {
+        s->round = 0;
         return;
     }
-    if (need->alone && streamed < PIECE)
-        streamed = PIECE; /* a shorter one would tell how long the first lines take */
-    size_t piece = streamed > PIECE_MOST ? PIECE : streamed;
-    size_t round = need->round > streamed ? need->round : streamed;
-    need->streamed = streamed;
-    need->round = (round + piece - 1) / piece * piece;
+    if (alone && bytes < PIECE)
+        bytes = PIECE; /* a shorter one would tell how long the first lines take */
+    size_t piece = bytes > PIECE_MOST ? PIECE : bytes;
+    size_t round = s->round > bytes ? s->round : bytes;
+    s->bytes = bytes;
+    s->round = (round + piece - 1) / piece * piece;
 }
 
 bool roof_make(struct roof *roof, const struct run *run, const struct need *need,
                struct competitor *competitor, struct fault *fault)
 {
     *roof = (struct roof){.need = *need};
-    round_need(&roof->need);
-    roof->block_bytes = roof->need.round + team_members(run->team) * 2 * FMA_WIDTH * sizeof(float);
+    roof->block_bytes = team_members(run->team) * 2 * FMA_WIDTH * sizeof(float);
+    for (enum dtype d = 0; d < DTYPES; d++) {
+        round_streams(&roof->need.stream[d], need->alone);
+        roof->block_bytes += roof->need.stream[d].round;
+    }
     roof->block = memory_alloc(roof->block_bytes, run->plan.pages);
     if (!roof->block)
         return fault_memory(fault, "the probes");
@@ -227,8 +273,9 @@ struct work work_of(const struct op *op, const struct call *call, bool inner)
     if (op == &embedding_op) {
         size_t ids = call->dims.extent[IDS], width = call->dims.extent[WIDTH];
         size_t bags = call->dims.extent[BATCH] * call->dims.extent[FIELDS];
-        work.gathered = (double)ids * (double)(width * sizeof(float) + sizeof(int32_t)) +
-                        (double)(bags * width * sizeof(float));
+        size_t row = row_bytes(call->tensor[EMBEDDING_TABLE].dtype, width);
+        work.gathered =
+            (double)ids * (double)(row + sizeof(int32_t)) + (double)(bags * width * sizeof(float));
         return work;
     }
     if (!inner) {
@@ -238,33 +285,38 @@ struct work work_of(const struct op *op, const struct call *call, bool inner)
     for (size_t i = 0; i < op->operands; i++)
         if (op->operand[i].role == ROLE_WEIGHT && call->tensor[i].data)
             work.streamed += (double)(operand_rows(&op->operand[i], &call->dims) *
-                                      operand_row(&op->operand[i], &call->dims) * sizeof(float));
+                                      row_bytes(call->tensor[i].dtype,
+                                                operand_row(&op->operand[i], &call->dims)));
     return work;
 }
 
-/* The probe of that op (and, for peaks, instruction set), or NULL. */
-static const struct probe *find(const struct roof *roof, const struct op *op, enum isa isa)
+/* The probe of that op beside kernels of the format (and, for peaks, of the level); or NULL. */
+static const struct probe *find(const struct roof *roof, const struct op *op,
+                                struct arithmetic arithmetic)
 {
+    const struct kernel *peak = peak_of(arithmetic);
     for (size_t i = 0; i < roof->count; i++)
-        if (roof->probe[i].kernel->op == op &&
-            (op != &fma_op || roof->probe[i].kernel->isa == peak_isa(isa)))
+        if (roof->probe[i].kernel->op == op && roof->dtype[i] == arithmetic.dtype &&
+            (op != peak_op(arithmetic.dtype) || (peak && roof->probe[i].kernel->isa == peak->isa)))
             return &roof->probe[i];
     return NULL;
 }
 
-static double time_of(const struct roof *roof, const struct op *op, enum isa isa, double amount)
+static double time_of(const struct roof *roof, const struct op *op, struct arithmetic arithmetic,
+                      double amount)
 {
-    const struct probe *probe = find(roof, op, isa);
+    const struct probe *probe = find(roof, op, arithmetic);
     if (amount <= 0)
         return 0;
     return probe ? amount / roof->rate[probe - roof->probe] : NAN;
 }
 
-void bound_add(struct bound *bound, const struct roof *roof, const struct work *work, enum isa isa)
+void bound_add(struct bound *bound, const struct roof *roof, const struct work *work,
+               struct arithmetic arithmetic)
 {
-    double compute = time_of(roof, &fma_op, isa, work->flops);
-    double stream = time_of(roof, &stream_op, isa, work->streamed);
-    double gather = time_of(roof, &gather_op, isa, work->gathered);
+    double compute = time_of(roof, peak_op(arithmetic.dtype), arithmetic, work->flops);
+    double stream = time_of(roof, &stream_op, arithmetic, work->streamed);
+    double gather = time_of(roof, &gather_op, arithmetic, work->gathered);
     double least = fmax(compute, fmax(stream, gather));
     if (isnan(compute + stream + gather))
         least = NAN; /* fmax passes over what is missing */
@@ -275,19 +327,19 @@ void bound_add(struct bound *bound, const struct roof *roof, const struct work *
 }
 
 void bound_describe(json_t *record, const struct bound *bound, const struct roof *roof,
-                    enum isa isa, double ns)
+                    struct arithmetic arithmetic, double ns)
 {
     const struct op *op = bound->compute >= bound->stream && bound->compute >= bound->gather
-                              ? &fma_op
+                              ? peak_op(arithmetic.dtype)
                           : bound->stream >= bound->gather ? &stream_op
                                                            : &gather_op;
-    const struct probe *probe = isnan(bound->least) ? NULL : find(roof, op, isa);
+    const struct probe *probe = isnan(bound->least) ? NULL : find(roof, op, arithmetic);
     record_number(record, "roofline", bound->least / ns);
     record_text(record, "bound",
                 !probe             ? UNAVAILABLE
-                : op == &fma_op    ? "compute"
                 : op == &gather_op ? "gather"
-                                   : level_name(probe->level));
+                : op == &stream_op ? level_name(probe->level)
+                                   : "compute");
     record_text(record, "ceiling", probe ? probe->label : UNAVAILABLE);
     if (probe)
         record_count(record, "ceiling_id", roof->id[probe - roof->probe]);

@@ -7,32 +7,46 @@
 #include "harness/bench/probe.h"
 #include "harness/bench/subject.h"
 
-/* What kernels of one comparison need. */
+/* Sequential bytes that a call reads, and of how many calls go round (at least as many, which is
+ * where they lie); 0: none worth probing. */
+struct streams {
+    size_t bytes, round;
+};
+
+/* What kernels of one comparison need, in each number format. */
 struct need {
-    bool isa[ISAS];         /* instruction sets whose peak counts                                */
-    size_t streamed, round; /* bytes that a call reads, and of how many calls go round (at least
-                               as many, which is where they lie); 0: none worth probing          */
-    size_t rows;            /* rows of a batch whose table rows are gathered in one call; 0: none */
-    size_t rows_all;        /* the first rows of the inputs, which those calls go round          */
+    bool computes[DTYPES][ISAS]; /* instruction sets whose peak counts                            */
+    struct streams stream[DTYPES]; /* of weights in that format */
+    bool gathers[DTYPES]; /* tables whose rows are gathered                                */
+    size_t rows;          /* rows of a batch whose table rows are gathered in one call; 0: none */
+    size_t rows_all;      /* the first rows of the inputs, which those calls go round          */
     const struct subject *subject; /* of the table and its ids                                   */
     const char *preset, *layer;    /* for the records; layer NULL: the whole model               */
     size_t batch;                  /* rows that the kernels compute in a call                     */
     bool alone;                    /* each sample is one call: the caches are cold               */
 };
 
-enum { ROOF_MAX = ISAS + 2 };
+enum { ROOF_MAX = 3 * (ISAS + 2) };
 
 struct roof {
     struct need need;
     size_t count;
     struct probe probe[ROOF_MAX];
-    double rate[ROOF_MAX]; /* of one member, flop/ns or byte/ns: NAN until recorded */
-    size_t id[ROOF_MAX];   /* of its line */
+    enum dtype dtype[ROOF_MAX]; /* of the kernels that it bounds */
+    double rate[ROOF_MAX];      /* of one member, flop/ns or byte/ns: NAN until recorded */
+    size_t id[ROOF_MAX];        /* of its line */
     void *block;
     size_t block_bytes;
     int32_t *ids; /* of every row gathered: rows of the stacked table */
-    float *sums;  /* of the rows gathered, each member's */
+    size_t ids_count;
+    float *sums; /* of the rows gathered, each member's */
     size_t sums_bytes;
+};
+
+/* What a layer's kernel computes with: its level and its number format. */
+struct arithmetic {
+    enum isa isa;
+    enum dtype dtype;
 };
 
 /* Makes the probes for the run's team, and appends them to the competitors from `competitor` on,
@@ -61,11 +75,12 @@ struct bound {
     double least;
 };
 
-/* Adds a layer compiled for `isa`. Begin with zeros. */
-void bound_add(struct bound *bound, const struct roof *roof, const struct work *work, enum isa isa);
+/* Adds a layer. Begin with zeros. */
+void bound_add(struct bound *bound, const struct roof *roof, const struct work *work,
+               struct arithmetic arithmetic);
 
 /* Sets roofline, bound, ceiling and ceiling_id; `ns` is the time that was measured. */
 void bound_describe(json_t *record, const struct bound *bound, const struct roof *roof,
-                    enum isa isa, double ns);
+                    struct arithmetic arithmetic, double ns);
 
 #endif

@@ -4,45 +4,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct kernel *find(const struct op *op, const char *backend, enum isa isa)
+/* The backend's kernel that uses most of what this CPU has beyond the level, or NULL. */
+static const struct kernel *find(const struct op *op, enum dtype dtype, const char *backend,
+                                 enum isa isa)
 {
+    const struct kernel *best = NULL;
+    char reason[128];
     for (const struct kernel *const *k = kernels; *k; k++)
-        if ((*k)->op == op && (*k)->dtype == DTYPE_F32 && kernel_isa(*k) == isa &&
-            strcmp((*k)->backend->name, backend) == 0)
-            return *k;
-    return NULL;
+        if ((*k)->op == op && (*k)->dtype == dtype && kernel_isa(*k) == isa &&
+            strcmp((*k)->backend->name, backend) == 0 &&
+            (!best || (*k)->features > best->features) &&
+            (!(*k)->features || kernel_usable(*k, reason, sizeof reason)))
+            best = *k;
+    return best;
 }
 
-static const struct kernel *choose(const struct op *op, const struct backend *backend, enum isa isa)
+static const struct kernel *borrow(const struct op *op, enum dtype dtype, enum isa isa)
 {
-    const struct kernel *own = find(op, backend->name, isa);
-    const struct kernel *baseline = own ? own : find(op, "compiler", isa);
-    return baseline ? baseline : find(op, "reference", ISA_SCALAR);
+    const struct kernel *baseline = find(op, dtype, "compiler", isa);
+    baseline = baseline ? baseline : find(op, DTYPE_F32, "compiler", isa);
+    return baseline ? baseline : find(op, DTYPE_F32, "reference", ISA_SCALAR);
 }
 
-/* Names a layer whose kernel is somebody else's, once for all tasks. */
-static void note_borrowed(struct composed *composed, size_t layer)
+/* Adds the layer and its kernel to `text`, once for all tasks that have the same one. */
+static void note(const struct composed *composed, size_t layer, char *text, size_t size)
 {
-    size_t used = strlen(composed->borrowed);
-    if (!ektm_repeats(&composed->model->ektm, layer))
-        snprintf(composed->borrowed + used, sizeof composed->borrowed - used, "%s%s: %s",
-                 used ? ", " : "", composed->model->ektm.layer[layer].name,
-                 composed->kernel[layer]->name);
-}
-
-/* What `prepare` made of the layer's weights stays in composed->prepared. */
-static bool prepare_layer(struct composed *composed, size_t layer)
-{
-    const struct model *model = composed->model;
-    struct ektm_memory weights = {
-        .weight = model->weight, .table = model->table, .first = model->first};
-    for (enum ektm_buffer b = 0; b < BUFFERS; b++)
-        weights.buffer[b].ld = model->ektm.buffer_width[b];
-    struct call call = ektm_call(&model->ektm, &weights, layer, 0);
-    if (!kernel_prepare(composed->kernel[layer], &call))
-        return false;
-    composed->prepared[layer] = (void *)(uintptr_t)call.prepared;
-    return true;
+    size_t used = strlen(text);
+    if (!ektm_repeats(&composed->model->ektm, layer) ||
+        composed->kernel[layer] != composed->kernel[layer - 1])
+        snprintf(text + used, size - used, "%s%s: %s", used ? ", " : "",
+                 composed->model->ektm.layer[layer].name, composed->kernel[layer]->name);
 }
 
 /* Multiply-adds of one row in a layer whose kernel asks for rows ahead. */
@@ -54,29 +45,91 @@ static double row_products(const struct composed *composed, size_t layer)
     return composed->kernel[layer]->asks_ahead ? l->op->flops(&call) / 2 : 0;
 }
 
-bool compose(struct composed *composed, const struct model *model, const struct backend *backend,
-             enum isa isa, struct fault *fault)
+/* Gives the layer that kernel; a borrowed one in place of NULL. */
+static bool take(struct composed *composed, size_t layer, const struct kernel *kernel, enum isa isa,
+                 const struct formats *formats, struct fault *fault)
+{
+    const struct ektm_layer *l = &composed->model->ektm.layer[layer];
+    const struct kernel *taken = kernel ? kernel : borrow(l->op, formats_of(formats, l), isa);
+    char reason[128];
+    if (taken->op != l->op)
+        return fault_caller(fault, "kernel %s cannot compute layer %s, which takes %s", taken->name,
+                            l->name, l->op->name);
+    if (dtype_narrow(taken->dtype) && !composed->model->narrowed[taken->dtype].block)
+        return fault_caller(fault, "kernel %s: the model holds no weights in %s", taken->name,
+                            dtype_name(taken->dtype));
+    if (!kernel_usable(taken, reason, sizeof reason))
+        return fault_machine(fault, "kernel %s cannot run here: %s", taken->name, reason);
+    composed->kernel[layer] = taken;
+    composed->cut_changes_bits |= taken->cut_changes_bits;
+    composed->row_products += row_products(composed, layer);
+    if (kernel)
+        note(composed, layer, composed->chosen, sizeof composed->chosen);
+    else
+        note(composed, layer, composed->borrowed, sizeof composed->borrowed);
+    return true;
+}
+
+/* What `prepare` made of the layer's weights stays in composed->prepared. */
+static bool prepare_layer(struct composed *composed, size_t layer, struct fault *fault)
+{
+    const struct model *model = composed->model;
+    struct ektm_memory weights = {
+        .weight = model->weight, .table = model->table, .first = model->first};
+    for (enum ektm_buffer b = 0; b < BUFFERS; b++)
+        weights.buffer[b].ld = model->ektm.buffer_width[b];
+    struct call call = model_call(model, &weights, layer, 0, composed->kernel[layer]->dtype);
+    if (!kernel_prepare(composed->kernel[layer], &call))
+        return fault_memory(fault, "the packed weights");
+    composed->prepared[layer] = (void *)(uintptr_t)call.prepared;
+    return true;
+}
+
+/* kernel[l] for each layer l; where that is NULL, one is borrowed in the layer's format. */
+static bool build(struct composed *composed, const struct model *model,
+                  const struct kernel *const *kernel, enum isa isa, const struct formats *formats,
+                  struct fault *fault)
 {
     size_t layers = model->ektm.layers;
-    char reason[128];
     *composed = (struct composed){.model = model};
-    if (!backend->usable(reason, sizeof reason) || !isa_usable(isa, reason, sizeof reason))
-        return fault_machine(fault, "backend %s cannot run here: %s", backend->name, reason);
     composed->kernel = calloc(layers, sizeof *composed->kernel);
     composed->prepared = calloc(layers, sizeof *composed->prepared);
     bool fine = composed->kernel && composed->prepared;
-    for (size_t l = 0; l < layers && fine; l++) {
-        composed->kernel[l] = choose(model->ektm.layer[l].op, backend, isa);
-        composed->cut_changes_bits |= composed->kernel[l]->cut_changes_bits;
-        if (composed->kernel[l]->backend != backend)
-            note_borrowed(composed, l);
-        composed->row_products += row_products(composed, l);
-        fine = prepare_layer(composed, l);
+    if (!fine)
+        fault_memory(fault, "a composed model");
+    for (size_t l = 0; l < layers && fine; l++)
+        fine =
+            take(composed, l, kernel[l], isa, formats, fault) && prepare_layer(composed, l, fault);
+    if (!fine)
+        composed_free(composed);
+    return fine;
+}
+
+bool compose(struct composed *composed, const struct model *model,
+             const struct kernel *const *kernel, enum isa isa, struct fault *fault)
+{
+    return build(composed, model, kernel, isa, &(struct formats){.count = 0}, fault);
+}
+
+bool compose_backend(struct composed *composed, const struct model *model,
+                     const struct backend *backend, enum isa isa, const struct formats *formats,
+                     struct fault *fault)
+{
+    size_t layers = model->ektm.layers;
+    char reason[128];
+    *composed = (struct composed){0};
+    if (!backend->usable(reason, sizeof reason) || !isa_usable(isa, reason, sizeof reason))
+        return fault_machine(fault, "backend %s cannot run here: %s", backend->name, reason);
+    const struct kernel **own = calloc(layers, sizeof *own);
+    if (!own)
+        return fault_memory(fault, "a composed model");
+    for (size_t l = 0; l < layers; l++) {
+        const struct ektm_layer *layer = &model->ektm.layer[l];
+        own[l] = find(layer->op, formats_of(formats, layer), backend->name, isa);
     }
-    if (fine)
-        return true;
-    composed_free(composed);
-    return fault_memory(fault, "the packed weights");
+    bool fine = build(composed, model, own, isa, formats, fault);
+    free(own);
+    return fine;
 }
 
 void composed_free(struct composed *composed)

@@ -1,25 +1,36 @@
-/* The whole model out of one backend's kernels. */
+/* The whole model out of kernels: one for each layer, or one backend's. */
 #ifndef EKTM_HARNESS_MODEL_COMPOSE_H
 #define EKTM_HARNESS_MODEL_COMPOSE_H
 
+#include "harness/model/formats.h"
 #include "harness/model/model.h"
 #include "kernels/kernel.h"
 
-/* A model made ready for one backend: a kernel for each layer, weights prepared. */
+/* A model made ready: a kernel for each layer, weights prepared. */
 struct composed {
     const struct model *model;
     const struct kernel **kernel; /* of each layer                                              */
     void **prepared;              /* of each layer                                              */
-    char borrowed[2048];          /* layers this backend lacks and whose kernel stands in, such as
-                                     "embedding: embedding_f32_compiler_avx2"; empty: none                 */
+    char chosen[2048];            /* layers and the kernels that were asked for, such as
+                                     "projection: dense_f32_libxsmm, tower: dense_f32_onednn"   */
+    char borrowed[2048];          /* layers that none was asked for, and the kernels that stand
+                                     in; empty: none                                            */
     bool cut_changes_bits;        /* a kernel does: last bits depend on how rows are shared     */
     double row_products;          /* multiply-adds of a row in kernels that ask for rows ahead  */
 };
 
-/* Chooses kernels by backend and ISA. What the backend lacks is taken from `compiler` at the same
- * ISA, or else from `reference`, and named in `borrowed`. A backend that cannot run here: fault. */
-bool compose(struct composed *composed, const struct model *model, const struct backend *backend,
-             enum isa isa, struct fault *fault);
+/* Takes kernel[l], of that layer's op and of a format that the model holds weights in
+ * (model_narrow), for each layer l. Where that is NULL an f32 one is borrowed from `compiler` at
+ * `isa`, or else from `reference`. A kernel that cannot run here or is another op's: fault. */
+bool compose(struct composed *composed, const struct model *model,
+             const struct kernel *const *kernel, enum isa isa, struct fault *fault);
+
+/* Takes the backend's kernels at that ISA in the layers' formats, those that use most of what this
+ * CPU has beyond it, and borrows what it lacks, in the same format where there is one. A backend
+ * that cannot run here: fault. */
+bool compose_backend(struct composed *composed, const struct model *model,
+                     const struct backend *backend, enum isa isa, const struct formats *formats,
+                     struct fault *fault);
 void composed_free(struct composed *composed);
 
 /* The best usable ISA that the backend has kernels for. False: none runs here, with the reason. */

@@ -93,7 +93,7 @@ static bool multiplies(const struct op *op)
     bool narrow = false;
     for (size_t i = 0; i < op->operands; i++)
         narrow = narrow || op->operand[i].narrow;
-    return narrow && !op->probe && op != op_find("embedding");
+    return narrow && !op->probe && strcmp(op->name, "embedding") != 0;
 }
 
 static void choose_options(struct trial *trial, size_t index)

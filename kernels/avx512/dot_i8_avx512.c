@@ -1,0 +1,14 @@
+#include "kernels/avx512/i8.h"
+
+#include "kernels/avx512/dot.h"
+
+const struct kernel KERNEL = {
+    .name = KERNEL_NAME,
+    .op = &dot_op,
+    .dtype = DTYPE_I8,
+    .backend = &avx512_backend,
+    .isa = ISA_AVX512,
+    .features = FEATURES,
+    .run = run,
+    .about = "16 chains of vectors; bound by multiply-adds",
+};

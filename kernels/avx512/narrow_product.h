@@ -1,0 +1,155 @@
+/* y = finish(W x + bias) of narrow numbers: the tile that dense layers share. Whoever includes it
+ * has included the words of a format before, bf16.h or i8.h; packing, blocks of rows and pieces of
+ * terms are kernels/narrow.h's.
+ *
+ * The tile: 6 rows of x by one panel, 24 sums that stay in registers while the groups run.
+ *
+ *                         w[g]  | zmm  zmm  zmm  zmm |     4 loads of 16 groups, one an output
+ *                               +--------------------+
+ *         x[row 0, g] -> zmm    | sum  sum  sum  sum |     a group of x, 4 bytes, broadcast
+ *         x[row 1, g] -> zmm    | sum  sum  sum  sum |
+ *              :                |          :         |     24 sums + 4 weights + 1 x
+ *         x[row 5, g] -> zmm    | sum  sum  sum  sum |     of 32 registers
+ *
+ * It is the f32 product's (product.h) with another instruction in its middle: what 24 of them need
+ * is 10 loads, whatever the format, and each does the work of 2 or 4. Where the CPU has no such
+ * instruction a group takes two phases, each of which widens one half of what was loaded.
+ *
+ * Rows that do not fill tiles of six take as many tiles, all about alike; a row that is all there
+ * is takes two panels at once, to have chains enough. While more than two rows go past a panel, the
+ * lines of the next one are asked into the L2.
+ *
+ * Every sum begins at zero, takes the groups of a piece in order, and is then added to the bias or
+ * to what the piece before left in y: no bit depends on the number of rows. Outputs that do not
+ * fill a panel take a narrower tile of whole vectors; the last vector is stored under a mask. */
+#ifndef EKTM_KERNELS_AVX512_NARROW_PRODUCT_H
+#define EKTM_KERNELS_AVX512_NARROW_PRODUCT_H
+
+#include <math.h>
+
+enum {
+    GROUP = 4, /* bytes */
+    VECTOR = 64,
+    PANEL_VECTORS = 4,
+    PANEL = PANEL_VECTORS * LANES,
+    TILE_ROWS = 6,
+    WIDE_VECTORS = 2 * PANEL_VECTORS /* of a tile for a single row */
+};
+
+INLINE size_t at_most(size_t count, size_t limit) { return count < limit ? count : limit; }
+
+/* A group of x for all outputs. */
+INLINE __m512i broadcast(const char *group)
+{
+    int32_t bytes;
+    memcpy(&bytes, group, sizeof bytes);
+    return _mm512_set1_epi32(bytes);
+}
+
+/* Adds x[r, g] * w[g, v] to the sums of `rows` x `vectors`, g = 0 .. groups-1. One group's vectors
+ * of a panel lie `stride` bytes from the next one's, a second panel `panel` bytes behind the first.
+ */
+INLINE void tile_add(sums sum[TILE_ROWS][WIDE_VECTORS], const char *x, const char *w,
+                     const size_t stride, size_t panel, size_t groups, const size_t rows,
+                     const size_t vectors)
+{
+    const char *w2 = w + panel;
+    for (size_t g = 0; g < groups; g++, x += GROUP, w += stride, w2 += stride) {
+        for (size_t v = 0; v < vectors && rows > 2; v++)
+            _mm_prefetch(w + panel + v * VECTOR, _MM_HINT_T1);
+        for (size_t phase = 0; phase < PHASES; phase++) {
+            __m512i weight[WIDE_VECTORS];
+            for (size_t v = 0; v < vectors; v++)
+                weight[v] = weights_of(_mm512_load_si512((v < PANEL_VECTORS ? w : w2) +
+                                                         v % PANEL_VECTORS * VECTOR),
+                                       phase);
+            for (size_t r = 0; r < rows; r++) {
+                const __m512i value = inputs_of(broadcast(x + r * ROUNDED_LD), phase);
+                for (size_t v = 0; v < vectors; v++)
+                    sum[r][v] = multiply_add(sum[r][v], value, weight[v]);
+            }
+        }
+    }
+}
+
+/* The sums of `rows` x `vectors` become numbers, are added to what was there and stored. */
+INLINE void tile_put(sums sum[TILE_ROWS][WIDE_VECTORS], const struct narrow_block *b, size_t row,
+                     size_t out, const size_t rows, const size_t vectors)
+{
+    const struct narrow_product *p = b->product;
+    const size_t last = vectors - 1;
+    const __mmask16 tail = lanes_of(p->weights->outs - out - last * LANES);
+    const __m512 floor = _mm512_set1_ps(b->last ? p->floor : -INFINITY);
+    const float *from = b->from + row * b->from_ld + out;
+    float *y = p->y + (b->first + row) * p->ld + out;
+    for (size_t v = 0; v < vectors; v++) {
+        const __mmask16 lanes = v == last ? tail : 0xffff;
+        const struct meaning meaning = meaning_of(b->piece, out + v * LANES);
+        for (size_t r = 0; r < rows; r++) {
+            const __m512 begun = _mm512_maskz_loadu_ps(lanes, from + r * b->from_ld + v * LANES);
+            const __m512 whole = added(begun, sum[r][v], &meaning, &b->rounding[row + r]);
+            _mm512_mask_storeu_ps(y + r * p->ld + v * LANES, lanes,
+                                  _mm512_max_ps(floor, whole)); /* keeps a NaN */
+        }
+    }
+}
+
+INLINE void block_tile(const struct narrow_block *b, size_t row, size_t out, const size_t rows,
+                       const size_t vectors)
+{
+    const struct narrow_product *p = b->product;
+    const struct piece *piece = b->piece;
+    sums sum[TILE_ROWS][WIDE_VECTORS];
+    for (size_t r = 0; r < rows; r++)
+        for (size_t v = 0; v < vectors; v++)
+            sum[r][v] = no_sums();
+    tile_add(sum, b->x + row * ROUNDED_LD, piece->weight + piece->groups * GROUP * out,
+             at_most(vectors, PANEL_VECTORS) * VECTOR, piece->groups * GROUP * PANEL,
+             piece->groups, rows, vectors);
+    tile_put(sum, b, row, out, rows, vectors);
+    if (b->last && p->finish)
+        p->finish(p, b->first + row, rows, out, at_most(p->weights->outs - out, vectors * LANES));
+}
+
+/* All rows past one panel (or what is left of one) of `vectors` vectors, in as few tiles as can be,
+ * as even as can be: few rows reuse a weight too seldom. */
+INLINE void block_panel(const struct narrow_block *b, size_t out, const size_t vectors)
+{
+    size_t row = 0;
+    for (size_t tiles = (b->rows + TILE_ROWS - 1) / TILE_ROWS; tiles > 0; tiles--) {
+        const size_t rows = (b->rows - row + tiles - 1) / tiles;
+        switch (rows) {
+            CASES_TO_6(block_tile(b, row, out, N, vectors))
+        }
+        row += rows;
+    }
+}
+
+/* narrow_run */
+static inline void block_run(const struct narrow_block *b)
+{
+    size_t out = b->out;
+    for (; b->rows == 1 && out + 2 * PANEL <= b->end; out += 2 * PANEL)
+        block_tile(b, 0, out, 1, WIDE_VECTORS);
+    for (; out + PANEL <= b->end; out += PANEL)
+        block_panel(b, out, PANEL_VECTORS);
+    switch ((b->end - out + LANES - 1) / LANES) {
+        CASES_TO_4(block_panel(b, out, N))
+    }
+}
+
+/* The whole product. */
+static inline void product_run(const struct narrow_product *p)
+{
+    narrow_walk(p, range_of_row, round_row, block_run);
+}
+
+/* Weights of `factors` operands as the tile reads them. */
+static inline struct narrow *pack(const struct tensor *bias, size_t outs,
+                                  const struct tensor *const weight[], const size_t terms[],
+                                  size_t factors)
+{
+    return narrow_pack(bias, outs, weight, terms, factors, LANES, PANEL, GROUP);
+}
+
+#endif
