@@ -96,8 +96,8 @@ static bool pack(struct narrow_layer *l, const struct tensor *const weight[], si
         l->total[f] = l->scale[f] + l->outs;
         if (l->by->dtype == DTYPE_I8)
             note_scales(l, f, weight[f]);
-        l->packed[f] =
-            l->by->pack(&(struct narrow_weights){weight[f], l->terms, l->outs, l->ldx, ld});
+        l->packed[f] = l->by->pack(&(struct narrow_weights){weight[f], l->terms, l->outs, l->ldx,
+                                                            ld, f > 0 && l->by->dtype != DTYPE_I8});
         if (!l->packed[f])
             return false;
     }

@@ -25,10 +25,12 @@ struct narrow_tile {
     bool add; /* to what `sums` holds; never asked of i8 */
 };
 
-/* What a product is of, for `pack`. `ld` is the usual one of the sums (0: not known). */
+/* What a product is of, for `pack`. `ld` is the usual one of the sums (0: not known); `add` is
+ * every tile's. */
 struct narrow_weights {
     const struct tensor *weight; /* [outs, terms] */
     size_t terms, outs, ldx, ld;
+    bool add;
 };
 
 /* Somebody's product. */
