@@ -40,9 +40,12 @@ INLINE __m256 inputs_at(const char *from, const size_t phase)
     return _mm256_broadcast_ss((const float *)(const void *)from + phase);
 }
 
+/* As an instruction: of two phases in a row gcc would leave some sums where x was, and have no
+ * register for others. */
 INLINE sums multiply_add(sums sum, __m256 x, __m256 weights)
 {
-    return _mm256_fmadd_ps(x, weights, sum);
+    __asm__("vfmadd231ps %2, %1, %0" : "+x"(sum) : "x"(x), "x"(weights));
+    return sum;
 }
 
 /* 8 numbers, rounded to bf16; a NaN stays one, quiet. */

@@ -41,31 +41,59 @@ INLINE size_t at_most(size_t count, size_t limit) { return count < limit ? count
 /* Panels in the tile of a call that has so few rows. */
 INLINE size_t panels_at_once(const size_t rows) { return rows == 1 ? 4 : rows == 2 ? 2 : 1; }
 
-/* Adds x[r, g] * w[g, v] to the sums of `rows` x `vectors`, g = 0 .. groups-1. One group's vectors
- * of a panel lie `stride` bytes from the next one's, the next panel `panel` bytes behind a panel.
- */
-INLINE void tile_add(sums sum[TILE_ROWS][WIDE_VECTORS], const char *x, const char *w,
+/* Where the weights of a group begin, of vector v of a tile: the first two panels from w[0], the
+ * next two from w[1] on. */
+INLINE const char *vector_at(const char *const w[2], size_t panel, const size_t v)
+{
+    return w[v / (2 * PANEL_VECTORS)] + v / PANEL_VECTORS % 2 * panel + v % PANEL_VECTORS * VECTOR;
+}
+
+/* Adds x[r] * w[v] of one group to the sums of `rows` x `vectors`. Of many rows each vector of
+ * weights stays in its register while the rows take their turns ... */
+INLINE void group_add(sums sum[TILE_ROWS][WIDE_VECTORS], const char *x, const char *const w[2],
+                      size_t panel, const size_t rows, const size_t vectors)
+{
+    for (size_t phase = 0; phase < PHASES; phase++) {
+        typeof(weights_at(x, 0)) weight[WIDE_VECTORS];
+        for (size_t v = 0; v < vectors; v++)
+            weight[v] = weights_at(vector_at(w, panel, v), phase);
+        for (size_t r = 0; r < rows; r++) {
+            const typeof(inputs_at(x, 0)) input = inputs_at(x + r * ROUNDED_LD, phase);
+            for (size_t v = 0; v < vectors; v++)
+                sum[r][v] = multiply_add(sum[r][v], input, weight[v]);
+        }
+    }
+}
+
+/* ... and of one or two rows the inputs, while the many weights do. */
+INLINE void group_add_few(sums sum[TILE_ROWS][WIDE_VECTORS], const char *x, const char *const w[2],
+                          size_t panel, const size_t rows, const size_t vectors)
+{
+    typeof(inputs_at(x, 0)) input[2][PHASES];
+    for (size_t r = 0; r < rows; r++)
+        for (size_t phase = 0; phase < PHASES; phase++)
+            input[r][phase] = inputs_at(x + r * ROUNDED_LD, phase);
+    for (size_t v = 0; v < vectors; v++)
+        for (size_t phase = 0; phase < PHASES; phase++) {
+            const typeof(weights_at(x, 0)) weight = weights_at(vector_at(w, panel, v), phase);
+            for (size_t r = 0; r < rows; r++)
+                sum[r][v] = multiply_add(sum[r][v], input[r][phase], weight);
+        }
+}
+
+/* Adds x[r, g] * w[g, v] to the sums, g = 0 .. groups-1. One group's vectors of a panel lie
+ * `stride` bytes from the next one's, the next panel `panel` bytes behind a panel. */
+INLINE void tile_add(sums sum[TILE_ROWS][WIDE_VECTORS], const char *x, const char *weights,
                      const size_t stride, size_t panel, size_t groups, const size_t rows,
                      const size_t vectors)
 {
-    const char *w2 = w + 2 * panel; /* two pointers and one distance reach four panels */
-    for (size_t g = 0; g < groups; g++, x += INPUTS, w += stride, w2 += stride) {
-        if (rows > 2)
-            _mm_prefetch(w + panel, _MM_HINT_T1);
-        for (size_t phase = 0; phase < PHASES; phase++) {
-            typeof(weights_at(w, 0)) weight[WIDE_VECTORS];
-            for (size_t v = 0; v < vectors; v++)
-                weight[v] =
-                    weights_at((v < WIDE_VECTORS / 2 ? w : w2) + v / PANEL_VECTORS % 2 * panel +
-                                   v % PANEL_VECTORS * VECTOR,
-                               phase);
-            for (size_t r = 0; r < rows; r++) {
-                const typeof(inputs_at(x, 0)) value = inputs_at(x + r * ROUNDED_LD, phase);
-                for (size_t v = 0; v < vectors; v++)
-                    sum[r][v] = multiply_add(sum[r][v], value, weight[v]);
-            }
-        }
-    }
+    const char *w[2] = {weights, weights + 2 * panel};
+    for (size_t g = 0; g < groups; g++, x += INPUTS, w[0] += stride, w[1] += stride)
+        if (rows > 2) {
+            _mm_prefetch(w[0] + panel, _MM_HINT_T1);
+            group_add(sum, x, w, panel, rows, vectors);
+        } else
+            group_add_few(sum, x, w, panel, rows, vectors);
 }
 
 /* The sums of `rows` x `vectors` become numbers, are added to what was there and stored. */
@@ -73,24 +101,26 @@ INLINE void tile_put(sums sum[TILE_ROWS][WIDE_VECTORS], const struct narrow_bloc
                      size_t out, const size_t rows, const size_t vectors)
 {
     const struct narrow_product *p = b->product;
-    const size_t last = vectors - 1;
+    const size_t last = vectors - 1, from_ld = b->from_ld, ld = p->ld;
     const struct lanes tail = lanes_of(p->weights->outs - out - last * LANES);
     const __m256 floor = _mm256_set1_ps(b->last ? p->floor : -INFINITY);
-    const float *from = b->from + row * b->from_ld + out;
-    float *y = p->y + (b->first + row) * p->ld + out;
-    for (size_t v = 0; v < vectors; v++) {
-        const struct meaning meaning = meaning_of(b->piece, out + v * LANES);
-        for (size_t r = 0; r < rows; r++) {
-            const float *at = from + r * b->from_ld + v * LANES;
-            const __m256 begun = v == last ? load_lanes(at, tail) : _mm256_loadu_ps(at);
+    const struct rounding *rounding = b->rounding + row;
+    const float *from = b->from + row * from_ld + out;
+    float *y = p->y + (b->first + row) * ld + out;
+    struct meaning meaning[WIDE_VECTORS];
+    for (size_t v = 0; v < vectors; v++)
+        meaning[v] = meaning_of(b->piece, out + v * LANES);
+    for (size_t r = 0; r < rows; r++, from += from_ld, y += ld)
+        for (size_t v = 0; v < vectors; v++) {
+            const __m256 begun =
+                v == last ? load_lanes(from + v * LANES, tail) : _mm256_loadu_ps(from + v * LANES);
             const __m256 whole = _mm256_max_ps(
-                floor, added(begun, sum[r][v], &meaning, &b->rounding[row + r])); /* keeps a NaN */
+                floor, added(begun, sum[r][v], &meaning[v], &rounding[r])); /* keeps a NaN */
             if (v == last)
-                store_lanes(y + r * p->ld + v * LANES, tail, whole);
+                store_lanes(y + v * LANES, tail, whole);
             else
-                _mm256_storeu_ps(y + r * p->ld + v * LANES, whole);
+                _mm256_storeu_ps(y + v * LANES, whole);
         }
-    }
 }
 
 INLINE void block_tile(const struct narrow_block *b, size_t row, size_t out, const size_t rows,
