@@ -13,7 +13,8 @@ enum { KEY = 0x100 }; /* of option o: KEY + o; none has a short form */
 
 static const struct argp_option all[OPTIONS] = {
     [OPTION_OP] = {"op", KEY + OPTION_OP, "OP,...", 0, "Only these ops", 0},
-    [OPTION_DTYPE] = {"dtype", KEY + OPTION_DTYPE, "TYPE,...", 0, "Only these number formats", 0},
+    [OPTION_DTYPE] = {"dtype", KEY + OPTION_DTYPE, "TYPE,...", 0,
+                      "Only these number formats: f32, bf16, i8", 0},
     [OPTION_BACKEND] = {"backend", KEY + OPTION_BACKEND, "NAME,...", 0, "Only these backends", 0},
     [OPTION_KERNEL] = {"kernel", KEY + OPTION_KERNEL, "NAME,...", 0, "Only these kernels", 0},
     [OPTION_PRESET] = {"preset", KEY + OPTION_PRESET, "NAME,...", 0,
@@ -46,6 +47,9 @@ static const struct argp_option all[OPTIONS] = {
                           "How much slower is a regression (5)", 0},
     [OPTION_RESUME] = {"resume", KEY + OPTION_RESUME, "FILE", 0,
                        "Finish the last run of that file, with that run's options", 0},
+    [OPTION_SEARCH] =
+        {"search", KEY + OPTION_SEARCH, NULL, 0,
+         "Search for the number formats of layers that gain most time for their error", 0},
     [OPTION_QUICK] = {"quick", KEY + OPTION_QUICK, NULL, 0, "A first answer within a minute", 0},
     [OPTION_FULL] = {"full", KEY + OPTION_FULL, NULL, 0, "Everything, however long it takes", 0},
 };
@@ -55,6 +59,9 @@ static const struct {
     const char *value, *about;
 } alone[OPTIONS] = {
     [OPTION_BACKEND] = {"NAME", "The backend that computes"},
+    [OPTION_DTYPE] = {"TYPE,LAYER=TYPE,...",
+                      "The number format of all layers, and of single layers or ops, such as "
+                      "bf16,embedding=i8"},
     [OPTION_PRESET] = {"NAME", NULL},
     [OPTION_BATCH] = {"N", NULL},
     [OPTION_THREADS] = {"N", "Thread count"},
@@ -179,6 +186,24 @@ static bool parse_text(const char **to, const char *text, const char *where, str
     return *text ? true : fault_caller(fault, "--%s: the argument is empty", where);
 }
 
+/* Formats to choose from, and those of single layers. */
+static bool parse_dtypes(struct arguments *o, char *text, const char *where, struct fault *fault)
+{
+    o->dtype.count = 0;
+    o->formats = (struct formats){.count = 0};
+    for (char *rest = text, *word; (word = strsep(&rest, ","));) {
+        if (!strchr(word, '=') && !dtype_exists(word))
+            return fault_caller(fault, "--%s: '%s' is not known; %s", where, word,
+                                dtypes_allowed());
+        if (!strchr(word, '='))
+            o->dtype.name[o->dtype.count++] = word;
+        if ((strchr(word, '=') || o->dtype.count == 1) &&
+            !formats_add(&o->formats, word, "--dtype", fault))
+            return false;
+    }
+    return true;
+}
+
 static bool set(struct arguments *o, enum command_option option, char *arg, struct fault *fault)
 {
     const char *name = all[option].name;
@@ -186,7 +211,7 @@ static bool set(struct arguments *o, enum command_option option, char *arg, stru
     case OPTION_OP:
         return parse_names(&o->op, arg, op_exists, listed, name, fault);
     case OPTION_DTYPE:
-        return parse_names(&o->dtype, arg, dtype_exists, dtypes_allowed(), name, fault);
+        return parse_dtypes(o, arg, name, fault);
     case OPTION_BACKEND:
         return parse_names(&o->backend, arg, backend_exists, listed, name, fault);
     case OPTION_KERNEL:
@@ -228,6 +253,9 @@ static bool set(struct arguments *o, enum command_option option, char *arg, stru
         return parse_percent(&o->threshold, arg, name, fault);
     case OPTION_RESUME:
         return parse_text(&o->resume, arg, name, fault);
+    case OPTION_SEARCH:
+        o->search = true;
+        break;
     case OPTION_QUICK:
         o->quick = true;
         break;

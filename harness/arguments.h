@@ -2,6 +2,7 @@
 #ifndef EKTM_HARNESS_ARGUMENTS_H
 #define EKTM_HARNESS_ARGUMENTS_H
 
+#include "harness/model/formats.h"
 #include "kernels/kernel.h"
 
 #include <stdbool.h>
@@ -28,6 +29,7 @@ enum command_option {
     OPTION_TOPOLOGY,
     OPTION_THRESHOLD,
     OPTION_RESUME,
+    OPTION_SEARCH,
     OPTION_QUICK,
     OPTION_FULL,
     OPTIONS
@@ -60,10 +62,11 @@ struct sizes {
 /* What the caller asked for. Lists hold names that exist; text is the caller's. */
 struct arguments {
     struct names op, dtype, backend, kernel, preset, placement;
+    struct formats formats; /* of a model: each word of --dtype in turn */
     struct sizes batch, threads;
     const char *ids, *cache, *pages, *model, *input, *out, *topology; /* NULL: not given */
     uint64_t seed;                                                    /* 1 unless given  */
-    bool quick, full;
+    bool quick, full, search;
     size_t tile;        /* rows; 0: layer by layer; TILE_UNSET: not given */
     const char *tuning; /* NULL: not given */
     double threshold;   /* as a fraction; 0.05 unless given */
@@ -79,6 +82,12 @@ void arguments_parse(struct arguments *arguments, uint64_t accepted, const char 
 
 /* Whether `name` is in the list or the option was not given. */
 bool names_admit(const struct names *names, const char *name);
+
+/* Whether --dtype was given. */
+static inline bool asks_for_formats(const struct arguments *arguments)
+{
+    return arguments->dtype.count || arguments->formats.count;
+}
 
 /* Whether --op, --dtype, --backend and --kernel admit the kernel. */
 bool arguments_admit(const struct arguments *arguments, const struct kernel *kernel);

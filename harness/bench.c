@@ -4,6 +4,7 @@
 #include "harness/bench/models.h"
 #include "harness/bench/report.h"
 #include "harness/bench/scaling.h"
+#include "harness/bench/search.h"
 #include "harness/command.h"
 #include "harness/model/tuning.h"
 
@@ -79,6 +80,8 @@ static bool run_job(struct bench *bench, const struct job *job, struct fault *fa
         return bench->has_models;
     case JOB_MODELS:
         return models_run(&bench->models, run, job, fault);
+    case JOB_SEARCH:
+        return models_search(&bench->models, run, job, fault);
     case JOB_SCALING:
         return models_scale(&bench->models, run, job, fault);
     }
@@ -115,6 +118,9 @@ static void name_job(const struct bench *bench, const struct job *job, char *nam
     case JOB_MODELS:
         snprintf(name, size, "%s: model, %zu rows", preset, job->batch);
         break;
+    case JOB_SEARCH:
+        snprintf(name, size, "%s: formats of layers, %zu rows", preset, job->batch);
+        break;
     case JOB_SCALING:
         snprintf(name, size, "%s: model, threads: %zu %s, rows: %zu", preset, job->seating.threads,
                  placement_name(job->seating.placement),
@@ -144,7 +150,8 @@ static bool is_needed(const struct plan *plan, size_t j, size_t first)
         return next->kind != JOB_CEILINGS;
     if (job->kind == JOB_LAYER)
         return (next->kind == JOB_KERNELS || next->kind == JOB_SHARES) && next->layer == job->layer;
-    return job->kind == JOB_COMPOSE && (next->kind == JOB_MODELS || next->kind == JOB_SCALING);
+    return job->kind == JOB_COMPOSE &&
+           (next->kind == JOB_MODELS || next->kind == JOB_SEARCH || next->kind == JOB_SCALING);
 }
 
 static bool run_jobs(struct bench *bench, struct fault *fault)
@@ -237,8 +244,9 @@ static void parse(struct arguments *arguments, int argc, char **argv)
                         TAKES(OPTION_KERNEL) | TAKES(OPTION_PRESET) | TAKES(OPTION_BATCH) |
                         TAKES(OPTION_THREADS) | TAKES(OPTION_PLACEMENT) | TAKES(OPTION_IDS) |
                         TAKES(OPTION_CACHE) | TAKES(OPTION_PAGES) | TAKES(OPTION_SEED) |
-                        TAKES(OPTION_TILE) | TAKES(OPTION_TUNING) | TAKES(OPTION_OUT) |
-                        TAKES(OPTION_RESUME) | TAKES(OPTION_QUICK) | TAKES(OPTION_FULL),
+                        TAKES(OPTION_TILE) | TAKES(OPTION_TUNING) | TAKES(OPTION_MODEL) |
+                        TAKES(OPTION_OUT) | TAKES(OPTION_RESUME) | TAKES(OPTION_SEARCH) |
+                        TAKES(OPTION_QUICK) | TAKES(OPTION_FULL),
                     about, argc, argv);
 }
 

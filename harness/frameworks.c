@@ -57,7 +57,7 @@ static bool write_inputs(const struct frameworks *f, struct fault *fault)
     const struct ektm_config *config = &f->subject.preset->config;
     const struct tensor *buffer = a->memory.buffer;
     snprintf(path, sizeof path, "%s/weights.safetensors", f->folder);
-    return model_save(&f->subject.model, path, fault) &&
+    return model_save(&f->subject.model, &(struct formats){.count = 0}, path, fault) &&
            write_numbers(f, "ids.i32", buffer[BUFFER_IDS].data, a->memory.ids * sizeof(int32_t),
                          fault) &&
            write_numbers(f, "bags.i32", buffer[BUFFER_BAGS].data,

@@ -15,7 +15,7 @@ static bool make(const struct ektm_preset *preset, const struct arguments *argum
         return false;
     bool fine = model_random(&model, &preset->config, arguments->seed, &topology, PAGES_THP, fault);
     if (fine) {
-        fine = model_save(&model, arguments->out, fault);
+        fine = model_save(&model, &(struct formats){.count = 0}, arguments->out, fault);
         if (fine)
             fprintf(stderr, "%s: %s with seed %llu, %zu bytes of weights, %zu of them in tables\n",
                     arguments->out, preset->name, (unsigned long long)arguments->seed,

@@ -4,9 +4,8 @@
 #include "harness/command.h"
 #include "harness/fault.h"
 #include "harness/machine/team.h"
-#include "harness/model/forward.h"
+#include "harness/model/predictor.h"
 #include "harness/model/rows.h"
-#include "harness/model/tuning.h"
 
 #include <errno.h>
 #include <math.h>
@@ -22,9 +21,7 @@ struct prediction {
     const struct arguments *arguments;
     struct topology topology;
     struct model model;
-    struct composed composed;
-    struct schedule schedule;
-    struct forward forward;
+    struct predictor predictor;
     struct activations activations;
     struct rows rows;
     struct team *team;
@@ -33,53 +30,30 @@ struct prediction {
     const char *out_name;
 };
 
-/* ---- backend --------------------------------------------------------------------------------- */
-
-static const struct backend *backend_named(const char *name)
-{
-    for (const struct backend *const *b = backends; *b; b++)
-        if (strcmp((*b)->name, name) == 0)
-            return *b;
-    return NULL;
-}
-
-/* The first of our own backends that runs here, best first; the reference runs everywhere. */
-static const struct backend *best_backend(enum isa *isa)
-{
-    static const char *const names[] = {"avx512", "avx2", "neon", "compiler", "reference"};
-    const struct backend *backend = NULL;
-    char reason[128];
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        backend = backend_named(names[i]);
-        if (backend && backend_best_isa(backend, isa, reason, sizeof reason))
-            break;
-    }
-    return backend;
-}
+/* ---- model ----------------------------------------------------------------------------------- */
 
 static bool compose_model(struct prediction *p, struct fault *fault)
 {
-    const struct names *given = &p->arguments->backend;
-    enum isa isa = ISA_SCALAR;
-    const struct backend *backend =
-        given->count ? backend_named(given->name[0]) : best_backend(&isa);
-    char reason[128];
-    if (given->count && !backend_best_isa(backend, &isa, reason, sizeof reason))
-        return fault_machine(fault, "--backend: %s cannot run here: %s", backend->name, reason);
-    if (!compose_backend(&p->composed, &p->model, backend, isa, fault))
+    const struct arguments *a = p->arguments;
+    const struct formats *formats = asks_for_formats(a) ? &a->formats : &p->model.formats;
+    char text[FORMATS_TEXT];
+    bool fine = formats_check(formats, &p->model.ektm, "--dtype", fault);
+    for (enum dtype d = 0; d < DTYPES && fine; d++)
+        fine = !formats_include(formats, &p->model.ektm, d) ||
+               model_narrow(&p->model, d, &p->topology, PAGES_THP, fault);
+    if (!fine ||
+        !predictor_make(&p->predictor, &p->model, a->backend.count ? a->backend.name[0] : NULL,
+                        formats, &p->topology, a->tuning, fault))
         return false;
-    bool tuned;
-    p->schedule = schedule_of(&p->model, &p->topology);
-    if (!tuning_find(p->arguments->tuning, &p->topology, &p->model.ektm.config, backend->name,
-                     &p->schedule, &tuned, fault))
-        return false;
-    fprintf(stderr, "backend %s (%s), threads %zu, batches of %zu\n", backend->name, isa_name(isa),
-            team_members(p->team), p->batch);
-    if (*p->composed.borrowed)
-        fprintf(stderr, "borrowed: %s\n", p->composed.borrowed);
-    if (p->composed.cut_changes_bits)
+    formats_describe(formats, &p->model.ektm, text, sizeof text);
+    fprintf(stderr, "backend %s (%s), formats %s, threads %zu, batches of %zu\n",
+            p->predictor.backend->name, isa_name(p->predictor.isa), text, team_members(p->team),
+            p->batch);
+    if (*p->predictor.composed.borrowed)
+        fprintf(stderr, "borrowed: %s\n", p->predictor.composed.borrowed);
+    if (p->predictor.composed.cut_changes_bits)
         fprintf(stderr, "%s: last bits of the predictions may depend on --threads and --batch\n",
-                backend->name);
+                p->predictor.backend->name);
     return true;
 }
 
@@ -173,12 +147,8 @@ static bool write_predictions(const struct prediction *p, size_t count, struct f
 
 static bool predict(struct prediction *p, size_t count, struct fault *fault)
 {
-    size_t members = team_members(p->team);
-    if (!forward_bind(&p->forward, &p->composed, &p->activations, &p->schedule, count, members,
-                      p->team, fault))
-        return false;
-    team_run(p->team, forward_run, &p->forward);
-    return write_predictions(p, count, fault);
+    return predictor_run(&p->predictor, &p->activations, count, p->team, fault) &&
+           write_predictions(p, count, fault);
 }
 
 /* The rows before a damaged one are predicted and written before it is reported. */
@@ -221,9 +191,7 @@ static bool close_output(struct prediction *p, struct fault *fault)
 
 static void release(struct prediction *p)
 {
-    forward_free(&p->forward);
-    if (p->composed.model)
-        composed_free(&p->composed);
+    predictor_free(&p->predictor);
     activations_free(&p->activations);
     rows_close(&p->rows);
     model_free(&p->model);
@@ -252,6 +220,11 @@ static bool check(const struct arguments *a, struct fault *fault)
     if (a->backend.count > 1)
         return fault_caller(fault, "--backend: one at a time predicts, %zu are given",
                             a->backend.count);
+    if (a->dtype.count > 1)
+        return fault_caller(fault,
+                            "--dtype: %zu formats are given for all layers; one is allowed, "
+                            "and LAYER=TYPE for single ones",
+                            a->dtype.count);
     if (a->threads.count > 1)
         return fault_caller(fault, "--threads: %zu numbers are given; one is allowed",
                             a->threads.count);
@@ -267,9 +240,9 @@ int predict_command(int argc, char **argv)
     struct arguments arguments;
     struct fault fault;
     arguments_parse(&arguments,
-                    TAKES(OPTION_MODEL) | TAKES(OPTION_INPUT) | TAKES_ONE(OPTION_BACKEND) |
-                        TAKES_ONE(OPTION_THREADS) | TAKES_ONE(OPTION_BATCH) | TAKES(OPTION_TUNING) |
-                        TAKES(OPTION_OUT),
+                    TAKES(OPTION_MODEL) | TAKES(OPTION_INPUT) | TAKES_ONE(OPTION_DTYPE) |
+                        TAKES_ONE(OPTION_BACKEND) | TAKES_ONE(OPTION_THREADS) |
+                        TAKES_ONE(OPTION_BATCH) | TAKES(OPTION_TUNING) | TAKES(OPTION_OUT),
                     "Reads rows and writes a line of predictions for each, in their order. By "
                     "default with the best hand-tuned backend that runs here, on every core, to "
                     "standard output. The predictions do not depend on --threads or --batch; with "

@@ -236,7 +236,8 @@ static bool tune_contender(struct tune *tune, const struct contender *base, stru
 {
     const struct model *model = &tune->subject.model;
     tune->base = base;
-    tune->builtin = tune->found = schedule_of(model, &tune->run.topology);
+    tune->builtin = tune->found =
+        schedule_of(model, &(struct formats){.count = 0}, &tune->run.topology);
     printf("%s, %s: us a row at %d rows; * taken\n", tune->subject.preset->name,
            base->backend->name, TRIAL_ROWS);
     if (!search(tune, fault))

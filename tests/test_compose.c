@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const struct formats f32 = {.count = 0};
+
 enum { ROWS_COUNT = 23, MEMBERS_MAX = 30 };
 
 static struct topology topology;
@@ -98,8 +100,8 @@ static double stray(const float *p)
 static void composed_agrees(const struct backend *backend, enum isa isa)
 {
     struct composed composed;
-    cr_assert(compose_backend(&composed, &model, backend, isa, &fault), "%s: %s", backend->name,
-              fault.text);
+    cr_assert(compose_backend(&composed, &model, backend, isa, &f32, &fault), "%s: %s",
+              backend->name, fault.text);
     float *p = walk_layers(&composed, 1), *alone = malloc(predictions * sizeof *alone);
     double worst = stray(p);
     if (strcmp(backend->name, "reference") == 0)
@@ -177,7 +179,7 @@ Test(compose, members_share_columns)
         struct composed composed;
         if (!backend_best_isa(*b, &isa, reason, sizeof reason))
             continue;
-        cr_assert(compose_backend(&composed, &model, *b, isa, &fault), "%s", fault.text);
+        cr_assert(compose_backend(&composed, &model, *b, isa, &f32, &fault), "%s", fault.text);
         for (size_t members = 1; members <= 7; members++) {
             struct team *team = team_start(&topology, PLACEMENT_COMPACT, members, &fault);
             cr_assert(team, "%s", fault.text);
@@ -197,8 +199,9 @@ Test(compose, ids_turn_and_turn_back)
     const float *p = activations.memory.buffer[BUFFER_P].data;
     size_t each = model.ektm.buffer_width[BUFFER_P];
     struct team *team = team_start(&topology, PLACEMENT_COMPACT, 2, &fault);
-    cr_assert(compose_backend(&composed, &model, kernels[0]->backend, kernels[0]->isa, &fault),
-              "%s", fault.text);
+    cr_assert(
+        compose_backend(&composed, &model, kernels[0]->backend, kernels[0]->isa, &f32, &fault),
+        "%s", fault.text);
     walk_together(&forward, &composed, team, 1, 0);
     memcpy(first, p, each * sizeof *p);
     walk_together(&forward, &composed, team, 1, 5);
@@ -290,7 +293,7 @@ Test(compose, what_cannot_run_is_refused)
                       reason);
         for (isa = 0; isa < ISAS; isa++)
             if (!usable || !isa_usable(isa, reason, sizeof reason)) {
-                cr_expect_not(compose_backend(&composed, &model, *b, isa, &fault));
+                cr_expect_not(compose_backend(&composed, &model, *b, isa, &f32, &fault));
                 cr_expect_eq(fault.status, STATUS_MACHINE);
                 cr_expect(strstr(fault.text, (*b)->name) && strstr(fault.text, reason), "%s",
                           fault.text);
@@ -302,8 +305,9 @@ Test(compose, what_was_computed_is_forgotten_and_computed_again)
 {
     struct composed composed;
     const float *p = activations.memory.buffer[BUFFER_P].data;
-    cr_assert(compose_backend(&composed, &model, kernels[0]->backend, kernels[0]->isa, &fault),
-              "%s", fault.text);
+    cr_assert(
+        compose_backend(&composed, &model, kernels[0]->backend, kernels[0]->isa, &f32, &fault),
+        "%s", fault.text);
     activations_refresh(&activations);
     for (size_t i = 0; i < predictions; i++)
         cr_assert_eq(p[i], 0);

@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static const struct formats f32 = {.count = 0};
+
 static struct topology topology;
 static struct fault fault;
 static char folder[] = "/tmp/ektm-weights-XXXXXX", path[64];
@@ -47,7 +49,7 @@ static struct model saved(enum similarity similarity, uint64_t seed)
     config.tau = 0.3F;
     config.pooling = POOLING_MEAN;
     cr_assert(model_random(&model, &config, seed, &topology, PAGES_THP, &fault), "%s", fault.text);
-    cr_assert(model_save(&model, path, &fault), "%s", fault.text);
+    cr_assert(model_save(&model, &f32, path, &fault), "%s", fault.text);
     return model;
 }
 
@@ -80,7 +82,7 @@ Test(safetensors, task_vectors_out_of_range_are_refused)
     for (size_t i = 0; i < sizeof fine / sizeof *fine; i++) {
         for (size_t e = 0; e < model.ektm.weight[w].columns; e++)
             u[e] = fine[i];
-        cr_assert(model_save(&model, path, &fault));
+        cr_assert(model_save(&model, &f32, path, &fault));
         cr_expect(model_load(&back, path, &topology, &fault), "%g: %s", (double)fine[i],
                   fault.text);
         model_free(&back);
@@ -88,7 +90,7 @@ Test(safetensors, task_vectors_out_of_range_are_refused)
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         for (size_t e = 0; e < model.ektm.weight[w].columns; e++)
             u[e] = wrong[i];
-        cr_assert(model_save(&model, path, &fault));
+        cr_assert(model_save(&model, &f32, path, &fault));
         cr_expect_not(model_load(&back, path, &topology, &fault), "%g", (double)wrong[i]);
         cr_expect(strstr(fault.text, "'router.task': the squared length of row 0"), "%s",
                   fault.text);
@@ -120,7 +122,7 @@ Test(safetensors, are_replaced_whole_or_not_at_all)
     struct rlimit limit = {1000, RLIM_INFINITY}, unlimited = {RLIM_INFINITY, RLIM_INFINITY};
     signal(SIGXFSZ, SIG_IGN);
     setrlimit(RLIMIT_FSIZE, &limit);
-    bool written = model_save(&model, path, &fault);
+    bool written = model_save(&model, &f32, path, &fault);
     setrlimit(RLIMIT_FSIZE, &unlimited);
     cr_expect_not(written);
     cr_expect_eq(fault.status, STATUS_MACHINE);
@@ -133,7 +135,7 @@ Test(safetensors, are_replaced_whole_or_not_at_all)
     glob(pattern, 0, NULL, &found);
     cr_expect_eq(found.gl_pathc, 1, "something is left beside the file");
     globfree(&found);
-    cr_expect_not(model_save(&model, folder, &fault));
+    cr_expect_not(model_save(&model, &f32, folder, &fault));
     cr_expect_eq(fault.status, STATUS_CALLER);
     model_free(&model);
     model_free(&back);

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static const struct formats f32 = {.count = 0};
+
 static struct topology topology;
 static struct fault fault;
 static char folder[] = "/tmp/ektm-tuning-XXXXXX", path[64];
@@ -144,20 +146,20 @@ Test(tuning, tiles_follow_from_the_caches)
 {
     struct model model = {0};
     cr_assert(ektm_build(&model.ektm, sizes("aliexpress")));
-    size_t row = schedule_row_bytes(&model), weights = schedule_weight_bytes(&model);
+    size_t row = schedule_row_bytes(&model), weights = schedule_weight_bytes(&model, &f32);
     struct topology roomy = with_caches(2 * 100 * row, 2 * weights);
     struct topology tight = with_caches(2 * 100 * row, 2 * weights - 2);
     struct topology small = with_caches(row, 2 * weights);
-    struct schedule schedule = schedule_of(&model, &roomy);
+    struct schedule schedule = schedule_of(&model, &f32, &roomy);
     cr_expect_eq(schedule.tile, 96, "%zu rows instead of what half the L2 holds", schedule.tile);
     cr_expect_eq(schedule.wide, 0);
-    size_t wide = schedule_of(&model, &tight).wide;
+    size_t wide = schedule_of(&model, &f32, &tight).wide;
     cr_expect_gt(wide, 0, "weights that do not fit into half the L3");
     cr_expect_lt(wide, model.ektm.layers, "most of them are the first bottom layer's");
-    cr_expect_eq(schedule_of(&model, &tight).tile, 96);
+    cr_expect_eq(schedule_of(&model, &f32, &tight).tile, 96);
     struct topology none = with_caches(2 * 100 * row, 1);
-    cr_expect_eq(schedule_of(&model, &none).tile, 0, "nothing fits: layer by layer");
-    cr_expect_eq(schedule_of(&model, &small).tile, 24, "whole register tiles at least");
+    cr_expect_eq(schedule_of(&model, &f32, &none).tile, 0, "nothing fits: layer by layer");
+    cr_expect_eq(schedule_of(&model, &f32, &small).tile, 24, "whole register tiles at least");
     cr_expect_eq(schedule_bytes_saved(&schedule, &model, 1000, &roomy), 2e3 * (double)row);
     cr_expect_eq(schedule_bytes_saved(&schedule, &model, 100, &roomy), 0, "they fit as they are");
     cr_expect_eq(schedule_bytes_saved(&schedule_layers, &model, 1000, &roomy), 0);

@@ -22,19 +22,44 @@ bool contender_is_ours(const struct contender *c)
            strcmp(c->backend->name, "compiler") != 0;
 }
 
+static const char *kind_of(const struct contender *c)
+{
+    return formats_kind(&c->formats, &c->composed->model->ektm);
+}
+
+bool contender_is_wide(const struct contender *c)
+{
+    return strcmp(kind_of(c), dtype_name(DTYPE_F32)) == 0;
+}
+
+bool contenders_alike(const struct contender *a, const struct contender *b)
+{
+    return strcmp(kind_of(a), kind_of(b)) == 0;
+}
+
+/* The scalar reference is timed in f32 alone. */
+static bool is_narrow_reference(const struct kernel *kernel)
+{
+    return dtype_narrow(kernel->dtype) && strcmp(kernel->backend->name, "reference") == 0;
+}
+
 /* Whether the kernel is a layer's, so that its backend and ISA can compose a model. */
 static bool composes(const struct run *run, const struct kernel *kernel)
 {
     char reason[128];
-    return !kernel->op->probe && kernel->dtype == DTYPE_F32 &&
+    return !kernel->op->probe && !is_narrow_reference(kernel) &&
            arguments_admit(run->arguments, kernel) && kernel_usable(kernel, reason, sizeof reason);
 }
 
-static struct contender *find(struct models *models, const struct backend *backend, enum isa isa)
+static struct contender *find(struct models *models, const struct backend *backend, enum isa isa,
+                              enum dtype dtype)
 {
-    for (size_t i = 0; i < models->count; i++)
-        if (models->contender[i].backend == backend && models->contender[i].isa == isa)
-            return &models->contender[i];
+    for (size_t i = 0; i < models->count; i++) {
+        struct contender *c = &models->contender[i];
+        if (c->backend == backend && c->isa == isa && !c->formats.count &&
+            c->formats.others == dtype)
+            return c;
+    }
     return NULL;
 }
 
@@ -43,7 +68,10 @@ static size_t copies_of(const struct models *models, const struct run *run,
                         const struct contender *c)
 {
     bool rotates = run->plan.cache == CACHE_ROTATE && !contender_is_reference(c);
-    return rotates ? run->plan.rotation / schedule_weight_bytes(&models->subject->model) + 1 : 1;
+    return rotates
+               ? run->plan.rotation / schedule_weight_bytes(&models->subject->model, &c->formats) +
+                     1
+               : 1;
 }
 
 static void contender_free(struct contender *c)
@@ -55,17 +83,22 @@ static void contender_free(struct contender *c)
     free(c->forward);
     if (!c->borrows)
         free(c->composed);
+    if (c->quality)
+        quality_free(c->quality);
+    free(c->quality);
+    c->quality = NULL;
     c->forward = NULL;
     c->composed = NULL;
 }
 
-/* A contender with the backend's kernels, or with `kernel[l]` at layer l. */
+/* A contender with the backend's kernels in those formats, or with `kernel[l]` at layer l. */
 static bool add(struct models *models, const struct run *run, const struct backend *backend,
-                enum isa isa, const struct kernel *const *kernel, struct fault *fault)
+                enum isa isa, const struct formats *formats, const struct kernel *const *kernel,
+                struct fault *fault)
 {
     const struct model *model = &models->subject->model;
     struct contender *c = &models->contender[models->count];
-    *c = (struct contender){.backend = backend, .isa = isa};
+    *c = (struct contender){.backend = backend, .isa = isa, .formats = *formats};
     size_t copies = copies_of(models, run, c);
     c->composed = calloc(copies, sizeof *c->composed);
     c->forward = calloc(copies, sizeof *c->forward);
@@ -77,7 +110,7 @@ static bool add(struct models *models, const struct run *run, const struct backe
     for (; c->copies < copies; c->copies++) {
         struct composed *composed = &c->composed[c->copies];
         if (!(kernel ? compose(composed, model, kernel, isa, fault)
-                     : compose_backend(composed, model, backend, isa, fault))) {
+                     : compose_backend(composed, model, backend, isa, formats, fault))) {
             contender_free(c);
             return false;
         }
@@ -99,6 +132,7 @@ struct contender *models_vary(struct models *models, const struct contender *of,
     *c = *of;
     c->schedule = *schedule;
     c->borrows = true;
+    c->quality = NULL;
     c->speed = 0;
     c->forward = calloc(c->copies, sizeof *c->forward);
     if (!c->forward) {
@@ -115,16 +149,18 @@ static bool choose_schedule(struct models *models, const struct run *run, struct
     struct contender *c = &models->contender[models->count - 1];
     const struct model *model = &models->subject->model;
     bool tuned = false, ours = contender_is_ours(c);
-    c->schedule = ours ? schedule_of(model, &run->topology) : schedule_layers;
-    if (ours && !tuning_find(run->arguments->tuning, &run->topology, &model->ektm.config,
-                             c->backend->name, &c->schedule, &tuned, fault))
+    const bool narrow = !contender_is_wide(c);
+    c->schedule = ours ? schedule_of(model, &c->formats, &run->topology) : schedule_layers;
+    if (ours && !narrow &&
+        !tuning_find(run->arguments->tuning, &run->topology, &model->ektm.config, c->backend->name,
+                     &c->schedule, &tuned, fault))
         return false;
     c->schedule_from = tuned ? "tuned" : "built-in";
     if (run->arguments->tile != TILE_UNSET && !contender_is_reference(c)) {
         c->schedule.tile = run->arguments->tile;
         c->schedule_from = "given";
     }
-    if (!ours || !c->schedule.tile || models->count == MODELS_MAX)
+    if (!ours || narrow || !c->schedule.tile || models->count == MODELS_MAX)
         return true;
     struct schedule layers = c->schedule;
     layers.tile = 0;
@@ -137,8 +173,8 @@ static bool choose_schedule(struct models *models, const struct run *run, struct
 /* model_<dtype>_<backend>_<isa>, and whether it goes layer by layer for comparison. */
 static void name_of(const struct contender *c, char *name, size_t size)
 {
-    snprintf(name, size, "model_%s_%s_%s%s", dtype_name(DTYPE_F32), c->backend->name,
-             isa_name(c->isa), c->by_layers ? BY_LAYERS_SUFFIX : "");
+    snprintf(name, size, "model_%s_%s_%s%s", kind_of(c), c->backend->name, isa_name(c->isa),
+             c->by_layers ? BY_LAYERS_SUFFIX : "");
 }
 
 static bool named(const struct contender *c, const char *name)
@@ -163,18 +199,50 @@ static void recall_speeds(struct models *models, const struct run *run)
     }
 }
 
+/* One more contender, walked as such a backend's are; nothing where there is no room. */
+static bool enter(struct models *models, const struct run *run, const struct backend *backend,
+                  enum isa isa, const struct formats *formats, struct fault *fault)
+{
+    return models->count == MODELS_MAX || (add(models, run, backend, isa, formats, NULL, fault) &&
+                                           choose_schedule(models, run, fault));
+}
+
+struct contender *models_add(struct models *models, const struct run *run,
+                             const struct contender *like, const struct formats *formats,
+                             struct fault *fault)
+{
+    const size_t before = models->count;
+    const struct backend *backend = like->backend;
+    if (!enter(models, run, backend, like->isa, formats, fault))
+        return NULL;
+    if (models->count == before)
+        fault_memory(fault, "more models");
+    return models->count > before ? &models->contender[before] : NULL;
+}
+
+/* Ours for the widest instruction set, with the formats that --dtype gives to single layers. */
+static bool enter_mixed(struct models *models, const struct run *run, struct fault *fault)
+{
+    const struct contender *ours = models_ours(models);
+    const struct formats *formats = subject_formats(models->subject, run);
+    return !ours || strcmp(formats_kind(formats, &models->subject->model.ektm), "mixed") != 0 ||
+           enter(models, run, ours->backend, ours->isa, formats, fault);
+}
+
 bool models_make(struct models *models, struct run *run, struct subject *subject,
                  struct fault *fault)
 {
     *models = (struct models){.subject = subject};
-    for (const struct kernel *const *k = kernels; *k; k++)
-        if (composes(run, *k) && !find(models, (*k)->backend, kernel_isa(*k)) &&
-            models->count < MODELS_MAX &&
-            (!add(models, run, (*k)->backend, kernel_isa(*k), NULL, fault) ||
-             !choose_schedule(models, run, fault))) {
-            models_free(models);
-            return false;
-        }
+    bool fine = formats_check(&run->arguments->formats, &subject->model.ektm, "--dtype", fault);
+    for (const struct kernel *const *k = kernels; *k && fine; k++)
+        if (composes(run, *k) && !find(models, (*k)->backend, kernel_isa(*k), (*k)->dtype))
+            fine = enter(models, run, (*k)->backend, kernel_isa(*k),
+                         &(struct formats){.others = (*k)->dtype}, fault);
+    fine = fine && enter_mixed(models, run, fault);
+    if (!fine) {
+        models_free(models);
+        return false;
+    }
     recall_speeds(models, run);
     return true;
 }
@@ -188,7 +256,8 @@ bool models_add_peers(struct models *models, const struct run *run, size_t rows,
     if (!kernel)
         return fault_memory(fault, "the choice of kernels");
     bool fine = models->count == MODELS_MAX || !choice_of_peers(&found, ektm, kernel) ||
-                (add(models, run, &peers_backend, isa_widest(), kernel, fault) &&
+                (add(models, run, &peers_backend, isa_widest(), &(struct formats){.count = 0},
+                     kernel, fault) &&
                  choose_schedule(models, run, fault));
     free(kernel);
     return fine;
@@ -199,7 +268,8 @@ struct contender *models_ours(struct models *models)
     struct contender *best = NULL;
     for (size_t i = 0; i < models->count; i++) {
         struct contender *c = &models->contender[i];
-        if (contender_is_ours(c) && !c->borrows && (!best || c->isa > best->isa))
+        if (contender_is_ours(c) && !c->borrows && contender_is_wide(c) &&
+            (!best || c->isa > best->isa))
             best = c;
     }
     return best;
@@ -247,7 +317,10 @@ void contender_describe(json_t *record, const struct contender *c)
     name_of(c, name, sizeof name);
     record_text(record, "name", name);
     record_text(record, "op", "model");
-    record_text(record, "dtype", dtype_name(DTYPE_F32));
+    char formats[FORMATS_TEXT];
+    formats_describe(&c->formats, &c->composed->model->ektm, formats, sizeof formats);
+    record_text(record, "dtype", kind_of(c));
+    record_text(record, "formats", formats);
     record_text(record, "backend", c->backend->name);
     record_text(record, "isa", isa_name(c->isa));
 }
@@ -275,10 +348,33 @@ bool contender_check(const struct models *models, struct run *run, struct conten
     size_t known = c->rows < models->subject->rows ? c->rows : models->subject->rows;
     subject_forget(models->subject);
     contender_run(c);
-    c->error = subject_error(models->subject, known);
+    c->error = subject_error(models->subject, known, &c->formats);
     if (c->error <= 1)
         return true;
     snprintf(reason, sizeof reason, "a prediction is wrong by %.3g times what is allowed",
              c->error);
     return contender_drop(models, run, c, reason, fault);
+}
+
+bool contender_judge(const struct models *models, struct run *run, struct contender *c,
+                     struct fault *fault)
+{
+    enum { REQUEST_ROWS = 64 };
+    const struct subject *subject = models->subject;
+    const struct activations *activations = &subject->activations;
+    const size_t tasks = subject->model.ektm.config.tasks, columns = tasks + 1;
+    const float *predicted = activations->memory.buffer[BUFFER_P].data;
+    c->quality = malloc(sizeof *c->quality);
+    if (!c->quality)
+        return fault_memory(fault, "the predictions to compare");
+    quality_make(c->quality, tasks);
+    bool fine = contender_bind(models, run, c, subject->rows, fault);
+    if (fine)
+        contender_run(c);
+    for (size_t row = 0; row < subject->rows && fine; row += REQUEST_ROWS) {
+        const size_t left = subject->rows - row, rows = left < REQUEST_ROWS ? left : REQUEST_ROWS;
+        fine = quality_add(c->quality, subject->expected + row * columns, predicted + row * columns,
+                           activations->label + row * columns, rows, fault);
+    }
+    return fine;
 }

@@ -3,15 +3,17 @@
 #ifndef EKTM_HARNESS_BENCH_CONTENDER_H
 #define EKTM_HARNESS_BENCH_CONTENDER_H
 
+#include "harness/bench/quality.h"
 #include "harness/bench/subject.h"
 #include "harness/model/forward.h"
 
-enum { MODELS_MAX = 24 };
+enum { MODELS_MAX = 48 };
 
 /* A composed model as a competitor, on `rows` rows. */
 struct contender {
     const struct backend *backend;
     enum isa isa;
+    struct formats formats;
     struct schedule schedule;
     const char *schedule_from; /* "built-in", "tuned" or "given"                                */
     bool by_layers; /* layer by layer, for comparison with the one before it, which goes depth first
@@ -22,8 +24,9 @@ struct contender {
     struct forward *forward;   /* [copies]                                                      */
     size_t copies, next;
     double prepare_ns, error;
-    bool invalid; /* a prediction was wrong: it is not timed any more */
-    double speed; /* rows a second of one thread at the last batch; 0: not measured */
+    struct quality *quality; /* what its formats cost, against f32; NULL: nothing is known */
+    bool invalid;            /* a prediction was wrong: it is not timed any more */
+    double speed;            /* rows a second of one thread at the last batch; 0: not measured */
     size_t rows;
     size_t row; /* whose ids the next pass takes first, and what they go round at */
     size_t rows_all;
@@ -61,6 +64,12 @@ bool models_add_peers(struct models *models, const struct run *run, size_t rows,
 struct contender *models_vary(struct models *models, const struct contender *of,
                               const struct schedule *schedule, struct fault *fault);
 
+/* One more contender: the backend and instruction set of `like` in those formats, depth first or
+ * layer by layer as the caches have it. NULL: a fault. */
+struct contender *models_add(struct models *models, const struct run *run,
+                             const struct contender *like, const struct formats *formats,
+                             struct fault *fault);
+
 /* Takes back the contender that was added last. */
 void models_drop_last(struct models *models);
 
@@ -69,7 +78,7 @@ bool contender_is_reference(const struct contender *contender);
 /* Whether its kernels are written by hand. */
 bool contender_is_ours(const struct contender *contender);
 
-/* The contender with kernels written by hand for the widest instruction set, or NULL. */
+/* The f32 contender with kernels written by hand for the widest instruction set, or NULL. */
 struct contender *models_ours(struct models *models);
 
 /* A pass, and then new ids for the next one: a server meets other rows each time. What a competitor
@@ -85,9 +94,20 @@ bool contender_bind(const struct models *models, const struct run *run, struct c
 bool contender_check(const struct models *models, struct run *run, struct contender *contender,
                      struct fault *fault);
 
+/* Predicts all rows whose reference is known and sets `quality`, by requests of 64 rows: for
+ * contenders with narrow formats. */
+bool contender_judge(const struct models *models, struct run *run, struct contender *contender,
+                     struct fault *fault);
+
 /* Records that the contender's predictions are wrong; it drops out. */
 bool contender_drop(const struct models *models, struct run *run, struct contender *contender,
                     const char *reason, struct fault *fault);
+
+/* Whether all layers are f32. */
+bool contender_is_wide(const struct contender *contender);
+
+/* Whether both compute in the same formats, as far as `dtype` tells. */
+bool contenders_alike(const struct contender *a, const struct contender *b);
 
 /* Sets the columns that say who it is. */
 void contender_describe(json_t *record, const struct contender *contender);

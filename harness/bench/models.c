@@ -9,6 +9,22 @@
 
 /* Between two uses of a layer's weights all others pass through the caches: what counts is where
  * all of them lie. */
+void models_need_of(struct need *need, const struct models *models, const struct run *run,
+                    const struct contender *c)
+{
+    const struct ektm *ektm = &models->subject->model.ektm;
+    for (enum dtype d = 0; d < DTYPES; d++) {
+        const struct formats all = {.others = d};
+        if (!formats_include(&c->formats, ektm, d))
+            continue;
+        const size_t bytes = schedule_weight_bytes(&models->subject->model, &all);
+        need->stream[d] =
+            (struct streams){bytes, run->plan.cache == CACHE_ROTATE ? run->plan.rotation : bytes};
+        need->computes[d][c->isa] = true;
+        need->gathers[d] |= formats_of(&c->formats, &ektm->layer[0]) == d;
+    }
+}
+
 struct need models_need(const struct models *models, const struct run *run, size_t rows)
 {
     struct need need = {.subject = models->subject,
@@ -17,10 +33,6 @@ struct need models_need(const struct models *models, const struct run *run, size
                         .alone = run->plan.cache == CACHE_COLD,
                         .rows = (rows + run->seating.threads - 1) / run->seating.threads,
                         .rows_all = models->subject->activations.rows_max};
-    const size_t bytes = schedule_weight_bytes(&models->subject->model);
-    need.stream[DTYPE_F32] =
-        (struct streams){bytes, run->plan.cache == CACHE_ROTATE ? run->plan.rotation : bytes};
-    need.gathers[DTYPE_F32] = true;
     return need;
 }
 
@@ -28,6 +40,7 @@ struct need models_need(const struct models *models, const struct run *run, size
 struct pass {
     double flops, bytes;
     struct bound bound;
+    struct arithmetic most; /* of the layer that takes longest at best */
 };
 
 /* All of a thread's layers, one after the other; what passes between them may stay in L1. */
@@ -37,14 +50,21 @@ static struct pass pass_of(const struct models *models, const struct run *run,
     const struct subject *s = models->subject;
     size_t threads = run->seating.threads, share = (c->rows + threads - 1) / threads;
     struct pass pass = {0};
+    double longest = 0;
     for (size_t l = 0; l < s->model.ektm.layers; l++) {
         const struct op *op = s->model.ektm.layer[l].op;
-        struct call all = ektm_call(&s->model.ektm, &s->activations.memory, l, c->rows);
-        struct call own = ektm_call(&s->model.ektm, &s->activations.memory, l, share);
+        const enum dtype dtype = c->composed->kernel[l]->dtype;
+        struct call all = model_call(&s->model, &s->activations.memory, l, c->rows, dtype);
+        struct call own = model_call(&s->model, &s->activations.memory, l, share, dtype);
+        const double before = pass.bound.least;
         /* The inputs' ids are those of all rows. */
         own.dims.extent[IDS] = own.dims.extent[IDS] * share / s->activations.rows_max;
         struct work work = work_of(op, &own, true);
-        bound_add(&pass.bound, roof, &work, (struct arithmetic){c->isa, DTYPE_F32});
+        bound_add(&pass.bound, roof, &work, (struct arithmetic){c->isa, dtype});
+        if (pass.bound.least - before > longest) {
+            longest = pass.bound.least - before;
+            pass.most = (struct arithmetic){c->isa, dtype};
+        }
         pass.flops += op->flops(&all);
         pass.bytes += op_bytes(op, &all);
     }
@@ -57,7 +77,7 @@ static void record_states(json_t *record, const struct models *models, const str
     enum cache_state cache = run->plan.cache;
     if (cache == CACHE_ROTATE && c->copies > 1)
         record_count(record, "rotation",
-                     c->copies * schedule_weight_bytes(&models->subject->model));
+                     c->copies * schedule_weight_bytes(&models->subject->model, &c->formats));
     else if (cache == CACHE_ROTATE)
         cache = CACHE_WARM;
     record_text(record, "cache", cache_name(cache));
@@ -80,6 +100,47 @@ static void record_schedule(json_t *record, const struct models *models, const s
                                                                       share, &run->topology));
 }
 
+/* An object column with a number of each prediction. */
+static void record_predictions(json_t *record, const char *column, const struct quality *q,
+                               double (*of)(const struct quality *, size_t p))
+{
+    double number[PREDICTIONS_MAX];
+    char name[PREDICTIONS_MAX][16];
+    const char *names[PREDICTIONS_MAX];
+    for (size_t p = 0; p < q->predictions; p++) {
+        quality_name(q, p, name[p], sizeof name[p]);
+        names[p] = name[p];
+        number[p] = of(q, p);
+    }
+    record_numbers(record, column, names, number, q->predictions);
+}
+
+static double loss_change(const struct quality *q, size_t p)
+{
+    const struct fit loss = quality_loss(q, p);
+    return loss.narrow - loss.wide;
+}
+
+/* NAN also where there is no memory to rank. */
+static double area_change(const struct quality *q, size_t p)
+{
+    struct fit area = {NAN, NAN};
+    struct fault ignored;
+    quality_area(q, p, &area, &ignored);
+    return area.narrow - area.wide;
+}
+
+static void record_quality(json_t *record, const struct quality *q)
+{
+    record_predictions(record, "off_most", q, quality_most);
+    record_predictions(record, "off_mean", q, quality_mean);
+    record_predictions(record, "tau", q, quality_tau);
+    if (!quality_has_labels(q))
+        return;
+    record_predictions(record, "auc_change", q, area_change);
+    record_predictions(record, "log_loss_change", q, loss_change);
+}
+
 json_t *models_record_timed(const struct models *models, struct run *run, const struct roof *roof,
                             const struct contender *c, const struct competitor *competitor)
 {
@@ -97,11 +158,13 @@ json_t *models_record_timed(const struct models *models, struct run *run, const 
     record_count(record, "seed", run->arguments->seed);
     record_number(record, "prepare_ns", c->prepare_ns);
     run_describe(run, record, &timing, c->error);
+    if (c->quality)
+        record_quality(record, c->quality);
     record_states(record, models, run, c);
     record_schedule(record, models, run, c);
     double ns = record_get_interval(record, "ns").median;
     record_number(record, "rows_per_s", (double)c->rows / ns * 1e9);
-    bound_describe(record, &pass.bound, roof, (struct arithmetic){c->isa, DTYPE_F32}, ns);
+    bound_describe(record, &pass.bound, roof, pass.most, ns);
     /* The reference was timed on one thread. */
     run_compare(run, record, "x_reference",
                 run->seating.threads > 1 ? NULL : &models->reference_time, competitor,
@@ -129,6 +192,8 @@ static bool enter_all(struct contest *contest, struct models *models, struct run
         struct contender *c = &models->contender[i];
         if (c->invalid || (contender_is_reference(c) && models->reference_time.count))
             continue;
+        if (!contender_is_wide(c) && !c->quality && !contender_judge(models, run, c, fault))
+            return false;
         if (!contender_bind(models, run, c, contender_is_reference(c) ? few : rows, fault) ||
             !contender_check(models, run, c, fault))
             return false;
@@ -147,18 +212,20 @@ static const struct competitor *baseline_of(const struct contest *contest,
 {
     for (size_t i = 0; i < contest->count; i++)
         if (strcmp(contest->contender[i]->backend->name, "compiler") == 0 &&
-            contest->contender[i]->isa == c->isa)
+            contest->contender[i]->isa == c->isa && contenders_alike(contest->contender[i], c))
             return &contest->competitor[i];
     return NULL;
 }
 
 /* The best peer's time over this one's; a peer's own over the best of the others'. */
 static void compare_with_peers(json_t *record, const struct run *run, const struct contest *contest,
-                               const struct competitor *competitor)
+                               const struct contender *c, const struct competitor *competitor)
 {
     bool peer[MODELS_MAX];
     for (size_t i = 0; i < contest->count; i++)
-        peer[i] = contest->contender[i]->backend->peer && &contest->competitor[i] != competitor;
+        peer[i] = contest->contender[i]->backend->peer &&
+                  contenders_alike(contest->contender[i], c) &&
+                  &contest->competitor[i] != competitor;
     const struct competitor *best = run_best_peer(contest->competitor, peer, contest->count);
     run_compare(run, record, "x_peer", best, competitor, 1);
     record_text(record, "peer",
@@ -166,6 +233,19 @@ static void compare_with_peers(json_t *record, const struct run *run, const stru
     run_verdict(record, "versus_reference", "x_reference");
     run_verdict(record, "versus_compiler", "x_compiler");
     run_verdict(record, "versus_peer", "x_peer");
+}
+
+/* The same backend's in f32 beside one with layers in narrow formats, or NULL. */
+static const struct competitor *wide_of(const struct contest *contest, const struct contender *c)
+{
+    const struct formats f32 = {.count = 0};
+    for (size_t i = 0; i < contest->count; i++) {
+        const struct contender *other = contest->contender[i];
+        if (other->backend == c->backend && other->isa == c->isa && !other->by_layers &&
+            memcmp(&other->formats, &f32, sizeof f32) == 0 && !contenders_alike(other, c))
+            return &contest->competitor[i];
+    }
+    return NULL;
 }
 
 /* The same kernels layer by layer, beside a contender that goes depth first. */
@@ -191,7 +271,11 @@ static bool record_contest(struct contest *contest, struct models *models, struc
             continue;
         json_t *record = models_record_timed(models, run, &contest->roof, c, competitor);
         run_compare(run, record, "x_compiler", baseline_of(contest, c), competitor, 1);
-        compare_with_peers(record, run, contest, competitor);
+        compare_with_peers(record, run, contest, c, competitor);
+        if (wide_of(contest, c)) {
+            run_compare(run, record, "x_f32", wide_of(contest, c), competitor, 1);
+            run_verdict(record, "versus_f32", "x_f32");
+        }
         if (by_layers_of(contest, c)) {
             run_compare(run, record, "x_layers", by_layers_of(contest, c), competitor, 1);
             run_verdict(record, "versus_layers", "x_layers");
@@ -217,7 +301,7 @@ static bool compete(struct models *models, struct run *run, const struct job *jo
     struct competitor *above = &contest.competitor[contest.count];
     struct need need = models_need(models, run, job->batch);
     for (size_t i = 0; i < contest.count; i++)
-        need.computes[DTYPE_F32][contest.contender[i]->isa] = true;
+        models_need_of(&need, models, run, contest.contender[i]);
     fine =
         fine && roof_make(&contest.roof, run, &need, above, fault) &&
         run_sample(run, &sampling, contest.competitor, contest.count + contest.roof.count, fault) &&

@@ -25,7 +25,10 @@ json_t *models_record(struct models *models, struct run *run, struct contender *
 json_t *models_record_timed(const struct models *models, struct run *run, const struct roof *roof,
                             const struct contender *contender, const struct competitor *competitor);
 
-/* What a comparison of passes needs to know of the machine. */
+/* What a comparison of passes needs to know of the machine; models_need_of adds what bounds the
+ * contender's formats. */
 struct need models_need(const struct models *models, const struct run *run, size_t rows);
+void models_need_of(struct need *need, const struct models *models, const struct run *run,
+                    const struct contender *contender);
 
 #endif

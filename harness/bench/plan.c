@@ -1,6 +1,7 @@
 #include "harness/bench/plan.h"
 
 #include "harness/model/rows.h"
+#include "harness/model/shapes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,6 +82,21 @@ static size_t distinct(size_t *size, size_t count)
         if (i == 0 || size[i] != size[i - 1])
             size[kept++] = size[i];
     return kept;
+}
+
+/* A file's model is as good as a preset: the file's name and its sizes. */
+static bool choose_file(struct plan *plan, const char *path, struct fault *fault)
+{
+    struct safetensors file;
+    const char *slash = strrchr(path, '/');
+    if (!safetensors_open(&file, path, fault))
+        return false;
+    snprintf(plan->file_name, sizeof plan->file_name, "%s", slash ? slash + 1 : path);
+    plan->of_file = (struct ektm_preset){.name = plan->file_name, .about = "the model of a file"};
+    plan->preset[plan->presets++] = &plan->of_file;
+    bool fine = shapes_read(&plan->of_file.config, &file, fault);
+    safetensors_close(&file);
+    return fine;
 }
 
 static void choose_presets(struct plan *plan, const struct arguments *a)
@@ -264,11 +280,23 @@ static bool add_scaling(struct plan *plan, size_t preset, struct seating seating
     return fine && add_job(plan, (struct job){JOB_SCALING, preset, 0, 0, seating, 1.5});
 }
 
-static bool add_models(struct plan *plan, size_t preset)
+/* The batch that formats are searched at: the largest up to 256 rows, or the smallest. */
+static size_t search_batch(const struct plan *plan)
+{
+    size_t rows = plan->batch[0];
+    for (size_t b = 0; b < plan->batches; b++)
+        rows = plan->batch[b] <= 256 ? plan->batch[b] : rows;
+    return rows;
+}
+
+static bool add_models(struct plan *plan, const struct arguments *a, size_t preset)
 {
     bool fine = add_job(plan, (struct job){JOB_COMPOSE, preset, 0, 0, {1, 0}, 0.5});
     for (size_t b = 0; b < plan->batches && fine; b++)
         fine = add_job(plan, (struct job){JOB_MODELS, preset, 0, plan->batch[b], {1, 0}, 4});
+    if (a->search)
+        fine = fine &&
+               add_job(plan, (struct job){JOB_SEARCH, preset, 0, search_batch(plan), {1, 0}, 8});
     for (size_t s = 0; s < plan->seatings && fine; s++)
         fine = add_scaling(plan, preset, plan->seating[s]);
     return fine;
@@ -284,7 +312,7 @@ static bool add_jobs(struct plan *plan, const struct arguments *a)
         fine = add_job(plan, (struct job){JOB_SUBJECT, p, 0, 0, one, 4}) && add_layers(plan, a, p);
         /* A choice of ops or kernels is a choice of layers: no whole model. */
         if (!a->op.count && !a->kernel.count && fine)
-            fine = add_models(plan, p);
+            fine = add_models(plan, a, p);
     }
     return fine;
 }
@@ -328,7 +356,12 @@ bool plan_make(struct plan *plan, const struct arguments *arguments,
     };
     if (!find_kernels(arguments, fault))
         return false;
-    choose_presets(plan, arguments);
+    if (arguments->model && arguments->preset.count)
+        return fault_caller(fault, "--model and --preset: one of both is allowed");
+    if (arguments->model && !choose_file(plan, arguments->model, fault))
+        return false;
+    if (!arguments->model)
+        choose_presets(plan, arguments);
     choose_batches(plan, arguments, effort);
     choose_states(plan, arguments, topology);
     if (!choose_law(plan, arguments, fault) || !choose_seatings(plan, arguments, topology, fault))

@@ -35,6 +35,7 @@ enum job_kind {
     JOB_SHARES,   /* the layer's best kernel, `batch` rows shared by the seated threads */
     JOB_COMPOSE,  /* the whole model for each backend                            */
     JOB_MODELS,   /* the models side by side at `batch` rows                     */
+    JOB_SEARCH,   /* layers narrowed one after the other, at `batch` rows        */
     JOB_SCALING /* the best model with `seating`: `batch` rows for all threads; 0: some for each */
 };
 
@@ -50,6 +51,8 @@ struct plan {
     const char *effort; /* "quick", "usual", "full"                              */
     size_t presets;
     const struct ektm_preset *preset[OPTION_LIST_MAX];
+    struct ektm_preset of_file; /* the sizes of the model that --model names, and its file's name */
+    char file_name[64];
     size_t batches, batch[OPTION_LIST_MAX]; /* rows, ascending                           */
     size_t seatings;
     struct seating seating[SEATINGS_MAX]; /* threads ascending                           */

@@ -192,6 +192,8 @@ static void report_scaling(const struct run *run, const char *preset)
 void report_preset(const struct run *run, const struct ektm_preset *preset)
 {
     report_layers(run, preset);
+    report_formats(run, preset->name);
+    report_search(run, preset->name);
     report_layer_scaling(run, preset->name);
     report_order(run, preset->name);
     report_scaling(run, preset->name);

@@ -16,7 +16,7 @@ enum who { WHO_COMPILER, WHO_OURS, WHO_PEER, WHO_REFERENCE };
 struct table {
     const json_t *records;
     enum kind kind;
-    const char *preset;
+    const char *preset, *dtype;
     size_t count;
     const json_t *column[COLUMNS_MAX]; /* a record of each; the reference only where it is alone */
 };
@@ -43,14 +43,14 @@ static enum who who_of(const json_t *r)
 static bool belongs(const struct table *table, const json_t *r)
 {
     return record_kind(r) == table->kind && strcmp(cell_text(r, "preset"), table->preset) == 0 &&
-           !json_object_get(r, "speedup") && !cell_invalid(r) && !cell_by_layers(r);
+           strcmp(cell_text(r, "dtype"), table->dtype) == 0 && !json_object_get(r, "speedup") &&
+           !cell_invalid(r) && !cell_by_layers(r);
 }
 
 static bool same_column(const json_t *a, const json_t *b)
 {
     bool merged = who_of(a) == WHO_COMPILER || who_of(a) == WHO_PEER;
-    return cell_same(a, b, "backend") && cell_same(a, b, "dtype") &&
-           (merged || cell_same(a, b, "isa"));
+    return cell_same(a, b, "backend") && (merged || cell_same(a, b, "isa"));
 }
 
 /* Whether both are of the same layer and batch. The reference has a batch of its own. */
@@ -124,6 +124,14 @@ static bool starts_row(const struct table *table, size_t at)
     return only_references || who_of(record) != WHO_REFERENCE;
 }
 
+static bool is_narrow(const struct table *table) { return strcmp(table->dtype, "f32") != 0; }
+
+/* The column of the last ratio of a line; "": there is none. */
+static const char *last_ratio(const struct table *table)
+{
+    return is_narrow(table) ? "x_f32" : table->kind == KIND_MODEL ? "x_reference" : "";
+}
+
 static void print_heads(const struct table *table, size_t first, size_t last)
 {
     bool model = table->kind == KIND_MODEL;
@@ -134,8 +142,8 @@ static void print_heads(const struct table *table, size_t first, size_t last)
         printf("%9.8s", cell_text(table->column[c], "backend"));
     if (first == 0)
         printf(" | %4s %-7s %6s %6s", "roof", "bound", "x comp", "x peer");
-    if (first == 0 && model)
-        printf("%12s", "x ref");
+    if (first == 0 && *last_ratio(table))
+        printf("%12s", is_narrow(table) ? "x f32" : "x ref");
     printf("\n");
 }
 
@@ -153,9 +161,9 @@ static void print_best(const struct table *table, const json_t *best)
     print_short(6, record_get_interval(best, "x_compiler").median);
     printf(" ");
     print_short(6, record_get_interval(best, "x_peer").median);
-    printf(table->kind == KIND_MODEL ? " %-6s" : " %s", cell_verdict(verdict));
-    if (table->kind == KIND_MODEL)
-        print_short(5, record_get_interval(best, "x_reference").median);
+    printf(*last_ratio(table) ? " %-6s" : " %s", cell_verdict(verdict));
+    if (*last_ratio(table))
+        print_short(5, record_get_interval(best, last_ratio(table)).median);
 }
 
 static void print_row(const struct table *table, const json_t *row, size_t first, size_t last)
@@ -175,9 +183,9 @@ static void print_row(const struct table *table, const json_t *row, size_t first
 }
 
 static void print_side_by_side(const struct run *run, enum kind kind, const char *preset,
-                               const char *title)
+                               const char *dtype, const char *title)
 {
-    struct table table = {run->journal.records, kind, preset, 0, {NULL}};
+    struct table table = {run->journal.records, kind, preset, dtype, 0, {NULL}};
     for (enum who who = WHO_COMPILER; who < WHO_REFERENCE; who++)
         add_columns(&table, who);
     if (!table.count)
@@ -197,11 +205,24 @@ static void print_side_by_side(const struct run *run, enum kind kind, const char
     }
 }
 
+/* A table for each number format, f32's first. */
+static void print_formats(const struct run *run, enum kind kind, const char *preset,
+                          const char *title)
+{
+    static const char *const formats[] = {"f32", "bf16", "i8", "mixed"};
+    for (size_t f = 0; f < sizeof formats / sizeof *formats; f++) {
+        char text[96];
+        snprintf(text, sizeof text, f ? "%s, %s%s" : "%s", title, formats[f],
+                 strcmp(formats[f], "mixed") == 0 ? " formats" : "");
+        print_side_by_side(run, kind, preset, formats[f], text);
+    }
+}
+
 void report_layers(const struct run *run, const struct ektm_preset *preset)
 {
     char title[64];
     snprintf(title, sizeof title, "Layers of %s", preset->name);
-    print_side_by_side(run, KIND_KERNEL, preset->name, title);
+    print_formats(run, KIND_KERNEL, preset->name, title);
     snprintf(title, sizeof title, "The whole model, %s", preset->name);
-    print_side_by_side(run, KIND_MODEL, preset->name, title);
+    print_formats(run, KIND_MODEL, preset->name, title);
 }

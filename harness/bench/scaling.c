@@ -8,7 +8,8 @@ static struct contender *fastest(struct models *models)
     struct contender *best = NULL;
     for (size_t i = 0; i < models->count; i++) {
         struct contender *c = &models->contender[i];
-        if (!c->invalid && !c->by_layers && c->speed > (best ? best->speed : 0))
+        if (!c->invalid && !c->by_layers && contender_is_wide(c) &&
+            c->speed > (best ? best->speed : 0))
             best = c;
     }
     return best;
@@ -75,7 +76,7 @@ static bool sample_seated(struct models *models, struct run *run, struct contend
     if (c->invalid)
         return true;
     struct need need = models_need(models, run, rows);
-    need.computes[DTYPE_F32][c->isa] = true;
+    models_need_of(&need, models, run, c);
     bool fine = !bounded || roof_make(&seated->roof, run, &need, &seated->competitor[1], fault);
     if (!fine || !eviction_make(&eviction, run, &sampling, fault))
         return false;

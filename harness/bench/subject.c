@@ -8,8 +8,13 @@
 
 extern const struct op embedding_op;
 
-/* What a prediction may differ from the reference's: predictions are between 0 and 1. */
-#define PREDICTION_BOUND 1e-5
+/* What a prediction may differ from the f32 reference's: predictions are between 0 and 1. */
+static double prediction_bound(const struct formats *formats, const struct ektm *ektm)
+{
+    return formats_include(formats, ektm, DTYPE_I8)     ? 3e-2
+           : formats_include(formats, ektm, DTYPE_BF16) ? 1e-2
+                                                        : 1e-5;
+}
 
 static size_t predictions(const struct subject *subject, size_t rows)
 {
@@ -32,13 +37,22 @@ static bool fill(struct subject *subject, const struct id_law *law, size_t rows,
     return true;
 }
 
+const struct formats *subject_formats(const struct subject *subject, const struct run *run)
+{
+    const struct formats *given = &run->arguments->formats;
+    return given->count ? given : &subject->model.formats;
+}
+
 /* Whether a kernel of the format may be timed. */
-static bool is_asked(const struct run *run, enum dtype dtype)
+static bool is_asked(const struct subject *subject, const struct run *run, enum dtype dtype)
 {
     char reason[128];
+    if (formats_include(subject_formats(subject, run), &subject->model.ektm, dtype))
+        return true;
     for (const struct kernel *const *k = kernels; *k; k++)
-        if ((*k)->dtype == dtype && (*k)->isa != ISA_SCALAR && !(*k)->op->probe &&
-            arguments_admit(run->arguments, *k) && kernel_usable(*k, reason, sizeof reason))
+        if ((*k)->dtype == dtype && ((*k)->isa != ISA_SCALAR || (*k)->backend->peer) &&
+            !(*k)->op->probe && arguments_admit(run->arguments, *k) &&
+            kernel_usable(*k, reason, sizeof reason))
             return true;
     return false;
 }
@@ -47,7 +61,7 @@ static bool narrow_weights(struct subject *subject, const struct run *run, struc
 {
     bool fine = true;
     for (enum dtype d = 0; d < DTYPES && fine; d++)
-        fine = !is_asked(run, d) ||
+        fine = !is_asked(subject, run, d) ||
                model_narrow(&subject->model, d, &run->topology, run->plan.pages, fault);
     return fine;
 }
@@ -69,8 +83,10 @@ bool subject_make(struct subject *subject, const struct run *run, const struct e
     size_t rows = plan_rows_most(&run->plan), ids = rows * inputs_ids_per_row(preset);
     uint64_t seed = run->arguments->seed;
     *subject = (struct subject){.preset = preset, .rows = plan_batch_most(&run->plan)};
-    if (!model_random(&subject->model, &preset->config, seed, &run->topology, run->plan.pages,
-                      fault))
+    const char *path = run->arguments->model;
+    if (!(path ? model_load(&subject->model, path, &run->topology, fault)
+               : model_random(&subject->model, &preset->config, seed, &run->topology,
+                              run->plan.pages, fault)))
         return false;
     if (!activations_make(&subject->activations, &subject->model, rows, ids, fault)) {
         model_free(&subject->model);
@@ -106,7 +122,7 @@ void subject_forget(struct subject *subject)
         p[i] = NAN;
 }
 
-double subject_error(const struct subject *subject, size_t rows)
+double subject_error(const struct subject *subject, size_t rows, const struct formats *formats)
 {
     const float *p = predicted(subject);
     double largest = 0;
@@ -116,7 +132,7 @@ double subject_error(const struct subject *subject, size_t rows)
             return INFINITY;
         largest = fmax(largest, error);
     }
-    return largest / PREDICTION_BOUND;
+    return largest / prediction_bound(formats, &subject->model.ektm);
 }
 
 /* ---- bytes ----------------------------------------------------------------------------------- */

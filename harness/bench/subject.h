@@ -1,9 +1,11 @@
-/* A preset's model with random weights, rows to compute, and what it must predict. */
+/* A preset's model with random weights, or that of a file, rows to compute, and what it must
+ * predict. */
 #ifndef EKTM_HARNESS_BENCH_SUBJECT_H
 #define EKTM_HARNESS_BENCH_SUBJECT_H
 
 #include "harness/bench/run.h"
 #include "harness/model/activations.h"
+#include "harness/model/formats.h"
 
 struct subject {
     const struct ektm_preset *preset;
@@ -25,6 +27,9 @@ int32_t *subject_table_rows(const struct subject *subject, size_t rows, size_t *
 /* Rows of the stacked table. */
 size_t subject_rows(const struct subject *subject);
 
+/* The formats of single layers: --dtype's, or those that the model's file asks for. */
+const struct formats *subject_formats(const struct subject *subject, const struct run *run);
+
 /* The layer's call for the first `rows` rows, for kernels of that format. */
 struct call subject_call(const struct subject *subject, size_t layer, size_t rows,
                          enum dtype dtype);
@@ -40,8 +45,9 @@ double subject_embedding_bytes(const struct subject *subject, size_t rows, enum 
 double subject_layer_bytes(const struct subject *subject, size_t layer, size_t rows);
 
 /* The largest error of the first `rows` rows of predictions in BUFFER_P, in units of what is
- * allowed: 1e-5. Infinity for a NaN. `rows` is at most subject.rows. */
-double subject_error(const struct subject *subject, size_t rows);
+ * allowed to a model of those formats: 1e-5, with bf16 1e-2, with i8 3e-2. Infinity for a NaN.
+ * `rows` is at most subject.rows. */
+double subject_error(const struct subject *subject, size_t rows, const struct formats *formats);
 
 /* Overwrites BUFFER_P with NaN, so that what is not computed is found out. */
 void subject_forget(struct subject *subject);

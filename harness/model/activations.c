@@ -26,11 +26,14 @@ bool activations_make(struct activations *activations, const struct model *model
             buffer_bytes(model, b, rows_max);
     activations->block = memory_alloc(activations->block_bytes, PAGES_THP);
     activations->computed = memory_alloc(activations->computed_bytes, PAGES_THP);
-    if (!activations->block || !activations->computed) {
+    const size_t labels = rows_max * (model->ektm.config.tasks + 1);
+    activations->label = malloc(labels + 1);
+    if (!activations->block || !activations->computed || !activations->label) {
         activations_free(activations);
         return fault_memory(fault, "the activations of a batch");
     }
 
+    memset(activations->label, LABEL_MISSING, labels);
     struct ektm_memory *memory = &activations->memory;
     char *at = activations->block;
     memory->buffer[BUFFER_IDS] = (struct tensor){NULL, 1, DTYPE_I32};
@@ -76,6 +79,7 @@ void activations_free(struct activations *activations)
 {
     memory_free(activations->memory.buffer[BUFFER_IDS].data,
                 activations->ids_max * sizeof(int32_t));
+    free(activations->label);
     memory_free(activations->block, activations->block_bytes);
     memory_free(activations->computed, activations->computed_bytes);
     *activations = (struct activations){0};

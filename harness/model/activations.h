@@ -4,6 +4,9 @@
 
 #include "harness/model/model.h"
 
+/* A label that nobody gave. */
+enum { LABEL_MISSING = 2 };
+
 /* The activations of one batch of up to `rows_max` rows with up to `ids_max` ids in all. The caller
  * fills the buffers IDS, BAGS and DENSE and sets memory.ids; predictions appear in BUFFER_P. */
 struct activations {
@@ -12,6 +15,8 @@ struct activations {
     void *block;    /* BAGS and DENSE; IDS is apart, since it may grow */
     void *computed; /* the buffers behind them, which passes write */
     size_t block_bytes, computed_bytes;
+    uint8_t *label; /* [rows_max, T + 1]: click, conv1 .. convT, where rows had them: 0, 1 or
+                       LABEL_MISSING */
 };
 
 /* Buffers are fresh zeros. At most 2^31 - 1 ids. */

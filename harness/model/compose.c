@@ -4,19 +4,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct kernel *find(const struct op *op, const char *backend, enum isa isa)
+/* The backend's kernel that uses most of what this CPU has beyond the level, or NULL. */
+static const struct kernel *find(const struct op *op, enum dtype dtype, const char *backend,
+                                 enum isa isa)
 {
+    const struct kernel *best = NULL;
+    char reason[128];
     for (const struct kernel *const *k = kernels; *k; k++)
-        if ((*k)->op == op && (*k)->dtype == DTYPE_F32 && kernel_isa(*k) == isa &&
-            strcmp((*k)->backend->name, backend) == 0)
-            return *k;
-    return NULL;
+        if ((*k)->op == op && (*k)->dtype == dtype && kernel_isa(*k) == isa &&
+            strcmp((*k)->backend->name, backend) == 0 &&
+            (!best || (*k)->features > best->features) &&
+            (!(*k)->features || kernel_usable(*k, reason, sizeof reason)))
+            best = *k;
+    return best;
 }
 
-static const struct kernel *borrow(const struct op *op, enum isa isa)
+static const struct kernel *borrow(const struct op *op, enum dtype dtype, enum isa isa)
 {
-    const struct kernel *baseline = find(op, "compiler", isa);
-    return baseline ? baseline : find(op, "reference", ISA_SCALAR);
+    const struct kernel *baseline = find(op, dtype, "compiler", isa);
+    baseline = baseline ? baseline : find(op, DTYPE_F32, "compiler", isa);
+    return baseline ? baseline : find(op, DTYPE_F32, "reference", ISA_SCALAR);
 }
 
 /* Adds the layer and its kernel to `text`, once for all tasks that have the same one. */
@@ -40,14 +47,17 @@ static double row_products(const struct composed *composed, size_t layer)
 
 /* Gives the layer that kernel; a borrowed one in place of NULL. */
 static bool take(struct composed *composed, size_t layer, const struct kernel *kernel, enum isa isa,
-                 struct fault *fault)
+                 const struct formats *formats, struct fault *fault)
 {
     const struct ektm_layer *l = &composed->model->ektm.layer[layer];
-    const struct kernel *taken = kernel ? kernel : borrow(l->op, isa);
+    const struct kernel *taken = kernel ? kernel : borrow(l->op, formats_of(formats, l), isa);
     char reason[128];
-    if (taken->op != l->op || taken->dtype != DTYPE_F32)
-        return fault_caller(fault, "kernel %s cannot compute layer %s, which takes %s_%s",
-                            taken->name, l->name, l->op->name, dtype_name(DTYPE_F32));
+    if (taken->op != l->op)
+        return fault_caller(fault, "kernel %s cannot compute layer %s, which takes %s", taken->name,
+                            l->name, l->op->name);
+    if (dtype_narrow(taken->dtype) && !composed->model->narrowed[taken->dtype].block)
+        return fault_caller(fault, "kernel %s: the model holds no weights in %s", taken->name,
+                            dtype_name(taken->dtype));
     if (!kernel_usable(taken, reason, sizeof reason))
         return fault_machine(fault, "kernel %s cannot run here: %s", taken->name, reason);
     composed->kernel[layer] = taken;
@@ -68,31 +78,42 @@ static bool prepare_layer(struct composed *composed, size_t layer, struct fault 
         .weight = model->weight, .table = model->table, .first = model->first};
     for (enum ektm_buffer b = 0; b < BUFFERS; b++)
         weights.buffer[b].ld = model->ektm.buffer_width[b];
-    struct call call = ektm_call(&model->ektm, &weights, layer, 0);
+    struct call call = model_call(model, &weights, layer, 0, composed->kernel[layer]->dtype);
     if (!kernel_prepare(composed->kernel[layer], &call))
         return fault_memory(fault, "the packed weights");
     composed->prepared[layer] = (void *)(uintptr_t)call.prepared;
     return true;
 }
 
-bool compose(struct composed *composed, const struct model *model,
-             const struct kernel *const *kernel, enum isa isa, struct fault *fault)
+/* kernel[l] for each layer l; where that is NULL, one is borrowed in the layer's format. */
+static bool build(struct composed *composed, const struct model *model,
+                  const struct kernel *const *kernel, enum isa isa, const struct formats *formats,
+                  struct fault *fault)
 {
     size_t layers = model->ektm.layers;
     *composed = (struct composed){.model = model};
     composed->kernel = calloc(layers, sizeof *composed->kernel);
     composed->prepared = calloc(layers, sizeof *composed->prepared);
-    bool fine =
-        composed->kernel && composed->prepared ? true : fault_memory(fault, "a composed model");
+    bool fine = composed->kernel && composed->prepared;
+    if (!fine)
+        fault_memory(fault, "a composed model");
     for (size_t l = 0; l < layers && fine; l++)
-        fine = take(composed, l, kernel[l], isa, fault) && prepare_layer(composed, l, fault);
+        fine =
+            take(composed, l, kernel[l], isa, formats, fault) && prepare_layer(composed, l, fault);
     if (!fine)
         composed_free(composed);
     return fine;
 }
 
+bool compose(struct composed *composed, const struct model *model,
+             const struct kernel *const *kernel, enum isa isa, struct fault *fault)
+{
+    return build(composed, model, kernel, isa, &(struct formats){.count = 0}, fault);
+}
+
 bool compose_backend(struct composed *composed, const struct model *model,
-                     const struct backend *backend, enum isa isa, struct fault *fault)
+                     const struct backend *backend, enum isa isa, const struct formats *formats,
+                     struct fault *fault)
 {
     size_t layers = model->ektm.layers;
     char reason[128];
@@ -102,9 +123,11 @@ bool compose_backend(struct composed *composed, const struct model *model,
     const struct kernel **own = calloc(layers, sizeof *own);
     if (!own)
         return fault_memory(fault, "a composed model");
-    for (size_t l = 0; l < layers; l++)
-        own[l] = find(model->ektm.layer[l].op, backend->name, isa);
-    bool fine = compose(composed, model, own, isa, fault);
+    for (size_t l = 0; l < layers; l++) {
+        const struct ektm_layer *layer = &model->ektm.layer[l];
+        own[l] = find(layer->op, formats_of(formats, layer), backend->name, isa);
+    }
+    bool fine = build(composed, model, own, isa, formats, fault);
     free(own);
     return fine;
 }

@@ -2,6 +2,7 @@
 #ifndef EKTM_HARNESS_MODEL_COMPOSE_H
 #define EKTM_HARNESS_MODEL_COMPOSE_H
 
+#include "harness/model/formats.h"
 #include "harness/model/model.h"
 #include "kernels/kernel.h"
 
@@ -18,16 +19,18 @@ struct composed {
     double row_products;          /* multiply-adds of a row in kernels that ask for rows ahead  */
 };
 
-/* Takes kernel[l], an f32 kernel of that layer's op, for each layer l. Where that is NULL one is
- * borrowed from `compiler` at `isa`, or else from `reference`. A kernel that cannot run here or is
- * another op's: fault. */
+/* Takes kernel[l], of that layer's op and of a format that the model holds weights in
+ * (model_narrow), for each layer l. Where that is NULL an f32 one is borrowed from `compiler` at
+ * `isa`, or else from `reference`. A kernel that cannot run here or is another op's: fault. */
 bool compose(struct composed *composed, const struct model *model,
              const struct kernel *const *kernel, enum isa isa, struct fault *fault);
 
-/* Takes the backend's kernels at that ISA, and borrows what it lacks. A backend that cannot run
- * here: fault. */
+/* Takes the backend's kernels at that ISA in the layers' formats, those that use most of what this
+ * CPU has beyond it, and borrows what it lacks, in the same format where there is one. A backend
+ * that cannot run here: fault. */
 bool compose_backend(struct composed *composed, const struct model *model,
-                     const struct backend *backend, enum isa isa, struct fault *fault);
+                     const struct backend *backend, enum isa isa, const struct formats *formats,
+                     struct fault *fault);
 void composed_free(struct composed *composed);
 
 /* The best usable ISA that the backend has kernels for. False: none runs here, with the reason. */

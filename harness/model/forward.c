@@ -195,7 +195,8 @@ bool forward_bind(struct forward *f, const struct composed *composed,
     find_order(f);
     find_whole(f);
     for (size_t l = 0; l < table(f)->layers; l++) {
-        struct call whole = ektm_call(table(f), &activations->memory, l, rows);
+        struct call whole =
+            model_call(composed->model, &activations->memory, l, rows, composed->kernel[l]->dtype);
         whole.prepared = composed->prepared[l];
         whole.options.lines_ahead = schedule->lines_ahead;
         for (size_t m = 0; m < members; m++) {

@@ -170,6 +170,8 @@ static bool repeat(struct activations *activations, const struct ektm_config *c,
         bags[to * c->fields + f + 1] = bags[to * c->fields + f] + from[f + 1] - from[f];
     for (size_t d = 0; d < c->dense; d++)
         real_put(dense, to, d, real_at(dense, row, d));
+    memcpy(activations->label + to * (c->tasks + 1), activations->label + row * (c->tasks + 1),
+           c->tasks + 1);
     memory->ids += count;
     return true;
 }

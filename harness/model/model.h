@@ -2,6 +2,7 @@
 #ifndef EKTM_HARNESS_MODEL_MODEL_H
 #define EKTM_HARNESS_MODEL_MODEL_H
 
+#include "harness/model/formats.h"
 #include "harness/model/narrowed.h"
 
 struct model {
@@ -11,8 +12,8 @@ struct model {
     struct tensor first;   /* i32 [F]                                                            */
     void *block;           /* what holds them                                                    */
     size_t block_bytes, table_bytes;
-    struct narrowed
-        narrowed[DTYPES]; /* what is read in narrow formats, where model_narrow made it */
+    struct narrowed narrowed[DTYPES]; /* read in narrow formats, where model_narrow made it */
+    struct formats formats;           /* that its file asks for; f32 unless it does         */
 };
 
 /* Makes the weights of a narrow format, unless they are there. */
@@ -29,13 +30,22 @@ struct call model_call(const struct model *model, const struct ektm_memory *memo
 bool model_random(struct model *model, const struct ektm_config *config, uint64_t seed,
                   const struct topology *topology, enum pages pages, struct fault *fault);
 
+/* Makes the weights of every format that a layer has. */
+bool model_narrow_all(struct model *model, const struct formats *formats,
+                      const struct topology *topology, enum pages pages, struct fault *fault);
+
 /* Reads a safetensors file (EKTM.md, "Weights on disk"). Every size is read off the shapes and
- * checked against the others; every weight must be finite. */
+ * checked against the others; every weight must be finite. A weight that layers read in narrow
+ * formats may be held in BF16, or in I8 with its rows' scales beside it, "NAME.scale" F32 [rows],
+ * and, for a table, "NAME.offset" likewise: f32 weights are what those stand for, narrow ones the
+ * very same numbers. The text "formats" in `__metadata__` says what to compute in. */
 bool model_load(struct model *model, const char *path, const struct topology *topology,
                 struct fault *fault);
 
-/* Writes one, atomically: a file of that name is replaced when the new one is whole. */
-bool model_save(const struct model *model, const char *path, struct fault *fault);
+/* Writes one, atomically: a file of that name is replaced when the new one is whole. Layers'
+ * weights are held in their formats, which the model must hold (model_narrow_all). */
+bool model_save(const struct model *model, const struct formats *formats, const char *path,
+                struct fault *fault);
 
 void model_free(struct model *model);
 

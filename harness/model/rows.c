@@ -313,11 +313,10 @@ static bool parse_dense(const struct rows *rows, size_t column, float *to, struc
                                       "are not allowed");
 }
 
-static bool check_label(const struct rows *rows, size_t column, struct fault *fault)
+static bool parse_label(const struct rows *rows, size_t column, uint8_t *to, struct fault *fault)
 {
-    if (rows->position[column] == SIZE_MAX)
-        return true;
-    const char *cell = rows->cell[rows->position[column]];
+    const char *cell = rows->position[column] == SIZE_MAX ? "" : rows->cell[rows->position[column]];
+    *to = *cell == '\0' ? LABEL_MISSING : *cell == '1';
     return *cell == '\0' || strcmp(cell, "0") == 0 || strcmp(cell, "1") == 0
                ? true
                : cell_fault(rows, column, fault, cell, "is no label; 0, 1 and nothing are allowed");
@@ -338,8 +337,9 @@ static bool parse_row(const struct rows *rows, struct activations *activations, 
     for (size_t d = 0; d < c->dense; d++)
         if (!parse_dense(rows, c->fields + d, (float *)dense->data + row * dense->ld + d, fault))
             return false;
+    uint8_t *label = activations->label + row * (c->tasks + 1);
     for (size_t l = labels_at(c); l < known_columns(c); l++)
-        if (!check_label(rows, l, fault))
+        if (!parse_label(rows, l, label++, fault))
             return false;
     return true;
 }

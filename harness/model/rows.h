@@ -34,9 +34,9 @@ struct rows {
 bool rows_open(struct rows *rows, const char *path, const struct ektm_config *config,
                struct fault *fault);
 
-/* Reads up to `most` rows (at most rows_max) into `activations`: IDS, BAGS, DENSE and memory.ids.
- * IDS grows as it must, so bind again. `*count` becomes how many there are; 0 at the end. A mistake
- * is a fault that names file, line and column; the `*count` rows before it are good. */
+/* Reads up to `most` rows (at most rows_max) into `activations`: IDS, BAGS, DENSE, memory.ids,
+ * label. IDS grows as it must, so bind again. `*count` becomes how many there are; 0 at the end. A
+ * mistake is a fault that names file, line and column; the `*count` rows before it are good. */
 bool rows_read(struct rows *rows, struct activations *activations, size_t most, size_t *count,
                struct fault *fault);
 

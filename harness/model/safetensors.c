@@ -122,15 +122,17 @@ static bool parse_format(const struct safetensors *file, struct safetensor *t, c
         t->format = SAFETENSOR_F32;
     else if (text && strcmp(text, "BF16") == 0)
         t->format = SAFETENSOR_BF16;
+    else if (text && strcmp(text, "I8") == 0)
+        t->format = SAFETENSOR_I8;
     else
-        return fault_caller(fault, "%s: tensor '%s': the dtype is %.32s; F32 and BF16 are read",
+        return fault_caller(fault, "%s: tensor '%s': the dtype is %.32s; F32, BF16 and I8 are read",
                             file->path, t->name, text ? text : "not a string");
     return true;
 }
 
 static size_t format_bytes(enum safetensor_format format)
 {
-    return format == SAFETENSOR_F32 ? 4 : 2;
+    return format == SAFETENSOR_F32 ? 4 : format == SAFETENSOR_BF16 ? 2 : 1;
 }
 
 static bool parse_shape(const struct safetensors *file, struct safetensor *t, const json_t *shape,
@@ -358,4 +360,22 @@ bool safetensors_read(const struct safetensors *file, const struct safetensor *t
                                 file->path, tensor->name, index, isnan(to[i]) ? "NaN" : "infinite");
         }
     return true;
+}
+
+bool safetensors_read_i8(const struct safetensors *file, const struct safetensor *tensor,
+                         int8_t *to, size_t ld, struct fault *fault)
+{
+    enum { PIECE = 1 << 20 };
+    const size_t rows = tensor->shape[0], columns = tensor->shape[1];
+    const size_t at_once = columns < PIECE ? PIECE / columns : 1;
+    int8_t *piece = malloc(at_once * columns);
+    bool fine = piece || fault_memory(fault, "a piece of a tensor");
+    for (size_t row = 0; row < rows && fine; row += at_once) {
+        const size_t some = rows - row < at_once ? rows - row : at_once;
+        fine = read_bytes(file, piece, some * columns, tensor->begin + row * columns, fault);
+        for (size_t r = 0; r < some && fine; r++)
+            memcpy(to + (row + r) * ld, piece + r * columns, columns);
+    }
+    free(piece);
+    return fine;
 }

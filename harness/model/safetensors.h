@@ -11,7 +11,7 @@
 
 enum { SAFETENSOR_AXES = 2 }; /* a model's weights are vectors and matrices */
 
-enum safetensor_format { SAFETENSOR_F32, SAFETENSOR_BF16 };
+enum safetensor_format { SAFETENSOR_F32, SAFETENSOR_BF16, SAFETENSOR_I8 };
 
 struct safetensor {
     const char *name; /* lives as long as the file is open */
@@ -45,16 +45,22 @@ const char *safetensors_text(const struct safetensors *file, const char *key);
 /* Writes the tensor's shape, such as "[3,4]", into `text`. */
 void safetensor_shape(const struct safetensor *tensor, char *text, size_t size);
 
-/* Reads the tensor's elements into `to`; BF16 is widened exactly. A number that is not finite is a
- * fault that names the tensor and the index. */
+/* Reads the elements of an F32 or BF16 tensor into `to`; BF16 is widened exactly. A number that is
+ * not finite is a fault that names the tensor and the index. */
 bool safetensors_read(const struct safetensors *file, const struct safetensor *tensor, float *to,
                       struct fault *fault);
 
-/* A tensor to write, as F32. */
+/* Reads the rows of an I8 matrix to `to` and every `ld` elements behind it. */
+bool safetensors_read_i8(const struct safetensors *file, const struct safetensor *tensor,
+                         int8_t *to, size_t ld, struct fault *fault);
+
+/* A tensor to write: its rows (along the first axis) `stride` bytes apart, or, 0, contiguous. */
 struct safetensor_source {
     const char *name;
+    enum safetensor_format format;
     size_t axes, shape[SAFETENSOR_AXES];
-    const float *data; /* contiguous */
+    const void *data;
+    size_t stride;
 };
 
 struct safetensor_text {

@@ -19,14 +19,23 @@ static size_t elements(const struct safetensor_source *t)
     return count;
 }
 
+static size_t bytes_of(const struct safetensor_source *t)
+{
+    static const size_t bytes[] = {
+        [SAFETENSOR_F32] = 4, [SAFETENSOR_BF16] = 2, [SAFETENSOR_I8] = 1};
+    return elements(t) * bytes[t->format];
+}
+
 static json_t *describe(const struct safetensor_source *t, size_t begin)
 {
-    size_t end = begin + elements(t) * sizeof *t->data;
+    static const char *const names[] = {
+        [SAFETENSOR_F32] = "F32", [SAFETENSOR_BF16] = "BF16", [SAFETENSOR_I8] = "I8"};
+    size_t end = begin + bytes_of(t);
     json_t *shape = json_array();
     for (size_t i = 0; i < t->axes; i++)
         json_array_append_new(shape, json_integer((json_int_t)t->shape[i]));
-    return json_pack("{s:s, s:o, s:[I,I]}", "dtype", "F32", "shape", shape, "data_offsets",
-                     (json_int_t)begin, (json_int_t)end);
+    return json_pack("{s:s, s:o, s:[I,I]}", "dtype", names[t->format], "shape", shape,
+                     "data_offsets", (json_int_t)begin, (json_int_t)end);
 }
 
 /* The header's text, padded with spaces to a multiple of 8 bytes. NULL: out of memory. */
@@ -41,7 +50,7 @@ static char *header_text(const struct safetensor_source *tensors, size_t count,
     failed |= json_object_set_new(header, "__metadata__", metadata);
     for (size_t i = 0; i < count; i++) {
         failed |= json_object_set_new(header, tensors[i].name, describe(&tensors[i], at));
-        at += elements(&tensors[i]) * sizeof *tensors[i].data;
+        at += bytes_of(&tensors[i]);
     }
     char *text = failed ? NULL : json_dumps(header, JSON_COMPACT);
     json_decref(header);
@@ -73,6 +82,31 @@ static bool write_bytes(int descriptor, const void *from, size_t bytes)
     return true;
 }
 
+/* Rows that lie apart are brought together piece by piece. */
+static bool write_tensor(int descriptor, const struct safetensor_source *t)
+{
+    enum { PIECE = 1 << 16 };
+    char piece[PIECE];
+    const size_t bytes = bytes_of(t), rows = t->axes ? t->shape[0] : 1,
+                 row = rows ? bytes / rows : 0;
+    size_t used = 0;
+    bool fine = true;
+    if (t->stride == 0 || t->stride == row || row > PIECE) {
+        for (size_t r = 0; r < rows && t->stride > row && fine; r++)
+            fine = write_bytes(descriptor, (const char *)t->data + r * t->stride, row);
+        return fine && (t->stride > row || write_bytes(descriptor, t->data, bytes));
+    }
+    for (size_t r = 0; r < rows && fine; r++) {
+        if (used + row > PIECE) {
+            fine = write_bytes(descriptor, piece, used);
+            used = 0;
+        }
+        memcpy(piece + used, (const char *)t->data + r * t->stride, row);
+        used += row;
+    }
+    return fine && write_bytes(descriptor, piece, used);
+}
+
 static bool write_all(int descriptor, const char *header, const struct safetensor_source *tensors,
                       size_t count)
 {
@@ -80,7 +114,7 @@ static bool write_all(int descriptor, const char *header, const struct safetenso
     bool fine =
         write_bytes(descriptor, &length, LENGTH_BYTES) && write_bytes(descriptor, header, length);
     for (size_t i = 0; fine && i < count; i++)
-        fine = write_bytes(descriptor, tensors[i].data, elements(&tensors[i]) * sizeof(float));
+        fine = write_tensor(descriptor, &tensors[i]);
     return fine && fsync(descriptor) == 0;
 }
 

@@ -15,15 +15,6 @@ size_t schedule_row_bytes(const struct model *model)
     return floats * sizeof(float);
 }
 
-size_t schedule_weight_bytes(const struct model *model)
-{
-    const struct ektm *ektm = &model->ektm;
-    size_t floats = 0;
-    for (size_t w = ektm->config.fields; w < ektm->weights; w++)
-        floats += ektm->weight[w].rows * (ektm->weight[w].columns ? ektm->weight[w].columns : 1);
-    return floats * sizeof(float);
-}
-
 /* Activations may have half of the L2: weights stream through the other. */
 static size_t l2_room(const struct topology *topology)
 {
@@ -31,32 +22,43 @@ static size_t l2_room(const struct topology *topology)
 }
 
 /* Bytes of weights, not of tables, that the layer reads. */
-static size_t layer_bytes(const struct model *model, size_t layer)
+static size_t layer_bytes(const struct model *model, const struct formats *formats, size_t layer)
 {
     const struct ektm_layer *l = &model->ektm.layer[layer];
-    size_t floats = 0;
+    size_t bytes = 0;
     for (size_t i = 0; i < l->op->operands; i++)
         if (l->binding[i].source == SOURCE_WEIGHT) {
             const struct operand *operand = &l->op->operand[i];
-            floats += operand_rows(operand, &l->dims) * operand_row(operand, &l->dims);
+            const enum dtype dtype = operand_dtype(operand, formats_of(formats, l));
+            bytes +=
+                operand_rows(operand, &l->dims) * row_bytes(dtype, operand_row(operand, &l->dims));
         }
-    return floats * sizeof(float);
+    return bytes;
+}
+
+size_t schedule_weight_bytes(const struct model *model, const struct formats *formats)
+{
+    size_t bytes = 0;
+    for (size_t l = 0; l < model->ektm.layers; l++)
+        bytes += layer_bytes(model, formats, l);
+    return bytes;
 }
 
 /* How many of the first layers must take all rows for the others' weights to lie in `room`. */
-static size_t wide_layers(const struct model *model, size_t room)
+static size_t wide_layers(const struct model *model, const struct formats *formats, size_t room)
 {
     size_t first = model->ektm.layers, bytes = 0;
-    while (first > 0 && bytes + layer_bytes(model, first - 1) <= room)
-        bytes += layer_bytes(model, --first);
+    while (first > 0 && bytes + layer_bytes(model, formats, first - 1) <= room)
+        bytes += layer_bytes(model, formats, --first);
     return first;
 }
 
-struct schedule schedule_of(const struct model *model, const struct topology *topology)
+struct schedule schedule_of(const struct model *model, const struct formats *formats,
+                            const struct topology *topology)
 {
     size_t l3 = topology->cache_bytes[2] ? topology->cache_bytes[2] : L3_USUAL;
     size_t rows = l2_room(topology) / schedule_row_bytes(model) / TILE_UNIT * TILE_UNIT;
-    size_t wide = wide_layers(model, l3 / 2);
+    size_t wide = wide_layers(model, formats, l3 / 2);
     return (struct schedule){.tile = wide == model->ektm.layers ? 0
                                      : rows                     ? rows
                                                                 : TILE_UNIT,

@@ -3,6 +3,7 @@
 #define EKTM_HARNESS_MODEL_SCHEDULE_H
 
 #include "harness/machine/topology.h"
+#include "harness/model/formats.h"
 #include "harness/model/model.h"
 
 /* What `ektm tune` finds. */
@@ -33,13 +34,14 @@ extern const struct schedule schedule_layers;
  * more than half of the L3, so many of its first layers take all rows as it takes for the others'
  * weights to fit. Asking for the next tile's rows is left to `ektm tune`: where products read their
  * weights from the L2, both wait in the same queue. */
-struct schedule schedule_of(const struct model *model, const struct topology *topology);
+struct schedule schedule_of(const struct model *model, const struct formats *formats,
+                            const struct topology *topology);
 
 /* Bytes of activations that a row leaves between the layers. */
 size_t schedule_row_bytes(const struct model *model);
 
-/* Bytes of the weights that every row goes past: all but the tables. */
-size_t schedule_weight_bytes(const struct model *model);
+/* Bytes of the weights that every row goes past, all but the tables, in the layers' formats. */
+size_t schedule_weight_bytes(const struct model *model, const struct formats *formats);
 
 /* Bytes of activations that a thread's `rows` rows write and read again beyond the L2 when they go
  * layer by layer, and that they do not in this schedule. */

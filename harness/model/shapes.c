@@ -166,13 +166,26 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+/* Whether it holds the scales or offsets of an I8 tensor of the file. */
+static bool belongs_to_i8(const struct safetensors *file, const char *name)
+{
+    char weight[64];
+    const char *dot = strrchr(name, '.');
+    if (!dot || (strcmp(dot, ".scale") != 0 && strcmp(dot, ".offset") != 0) ||
+        (size_t)(dot - name) >= sizeof weight)
+        return false;
+    snprintf(weight, sizeof weight, "%.*s", (int)(dot - name), name);
+    const struct safetensor *t = safetensors_find(file, weight);
+    return t && t->format == SAFETENSOR_I8;
+}
+
 /* `name` holds the names of the model's weights, sorted. */
 static bool check_known(const struct ektm *ektm, const struct safetensors *file,
                         const char *const *name, struct fault *fault)
 {
     for (size_t i = 0; i < file->count; i++) {
         const char *found = file->tensor[i].name;
-        if (strncmp(found, "base.", 5) == 0 ||
+        if (strncmp(found, "base.", 5) == 0 || belongs_to_i8(file, found) ||
             bsearch(&found, name, ektm->weights, sizeof *name, compare_names))
             continue;
         if (strcmp(found, "router.task") == 0)

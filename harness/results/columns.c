@@ -17,8 +17,8 @@ enum kind kind_find(const char *name)
 const char *column_type_name(enum column_type type)
 {
     static const char *const names[COLUMN_TYPES] = {
-        "text",     "array of texts",   "number",         "count",
-        "interval", "object of counts", "object of texts"};
+        "text",     "array of texts",   "number",          "count",
+        "interval", "object of counts", "object of texts", "object of numbers"};
     return names[type];
 }
 
@@ -89,6 +89,8 @@ const struct column record_columns[] = {
     {"beside_rows", TYPE_COUNT, "row", 0, CEILING,
      "batch of the kernels that a ceiling was taken beside"},
     {"dtype", TYPE_TEXT, "", TIMED, SKIP, "format of weights and activations"},
+    {"formats", TYPE_TEXT, "", 0, MODEL | SKIP,
+     "each layer's number format, such as `embedding=i8,bottom.0=bf16`, or the one that all have"},
     {"backend", TYPE_TEXT, "", TIMED, SKIP,
      "whose kernel; of a model `peers`: at each layer of the peer that was fastest there, by the "
      "run's own `kernel` lines at that batch"},
@@ -152,6 +154,18 @@ const struct column record_columns[] = {
      "`no difference shown` or unavailable"},
     {"versus_compiler", TYPE_TEXT, "", 0, COMPARED, "the same of `x_compiler`"},
     {"versus_peer", TYPE_TEXT, "", 0, COMPARED, "the same of `x_peer`"},
+    {"step", TYPE_COUNT, "", 0, MODEL,
+     "of a search of formats: how many times a layer was narrowed to come to this"},
+    {"off_most", TYPE_NUMBERS, "", 0, MODEL,
+     "of each prediction: its largest difference from the f32 reference's"},
+    {"off_mean", TYPE_NUMBERS, "", 0, MODEL, "likewise the mean of the differences' magnitudes"},
+    {"tau", TYPE_NUMBERS, "", 0, MODEL,
+     "of each prediction: Kendall's tau between its ranking and f32's, the mean over requests of "
+     "64 "
+     "rows"},
+    {"auc_change", TYPE_NUMBERS, "", 0, MODEL,
+     "of each prediction, where rows have labels: area under the curve, less f32's"},
+    {"log_loss_change", TYPE_NUMBERS, "nat", 0, MODEL, "likewise the log loss, less f32's"},
     {"x_f32", TYPE_INTERVAL, "", 0, COMPARED,
      "of a narrow format: the time of the same backend's f32 at the same ISA over this one, "
      "sampled "

@@ -23,6 +23,7 @@ enum column_type {
     TYPE_INTERVAL, /* {"median", "lo", "hi"}, each a number       */
     TYPE_COUNTS,   /* an object of counts                         */
     TYPE_NAMES,    /* an object of texts                          */
+    TYPE_NUMBERS,  /* an object of numbers                        */
     COLUMN_TYPES
 };
 

@@ -65,6 +65,17 @@ void record_dims(json_t *record, const struct dims *dims)
     json_object_set_new(record, "dims", object);
 }
 
+void record_numbers(json_t *record, const char *column, const char *const *names,
+                    const double *numbers, size_t count)
+{
+    json_t *object = json_object();
+    for (size_t i = 0; i < count; i++)
+        json_object_set_new(object, names[i],
+                            isfinite(numbers[i]) ? json_real(numbers[i])
+                                                 : json_string(UNAVAILABLE));
+    json_object_set_new(record, column, object);
+}
+
 /* ---- checking -------------------------------------------------------------------------------- */
 
 static bool is_unavailable(const json_t *value)
@@ -73,6 +84,7 @@ static bool is_unavailable(const json_t *value)
 }
 
 static bool is_count(const json_t *value) { return json_is_integer(value); }
+static bool is_number(const json_t *value) { return json_is_number(value); }
 static bool is_text(const json_t *value) { return json_is_string(value); }
 
 static bool each(const json_t *object, bool (*holds)(const json_t *value))
@@ -117,6 +129,8 @@ static bool has_type(const json_t *value, enum column_type type)
         return each(value, is_count);
     case TYPE_NAMES:
         return each(value, is_text);
+    case TYPE_NUMBERS:
+        return each(value, is_number);
     case COLUMN_TYPES:
         break;
     }

@@ -20,6 +20,10 @@ void record_number(json_t *record, const char *column, double number);
 void record_count(json_t *record, const char *column, uint64_t count);
 void record_interval(json_t *record, const char *column, const struct estimate *estimate);
 
+/* An object of `count` numbers by name, those that are not finite UNAVAILABLE. */
+void record_numbers(json_t *record, const char *column, const char *const *names,
+                    const double *numbers, size_t count);
+
 /* The axes of nonzero extent, by name. */
 void record_dims(json_t *record, const struct dims *dims);
 
