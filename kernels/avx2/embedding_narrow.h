@@ -57,11 +57,21 @@ INLINE void rows_near(const struct rows *rows, const int32_t *bag)
         row_near((const float *)(const void *)row_at(rows, bag[0]));
 }
 
-/* `vectors` vectors of a bag, from `column` on; the last has `last` numbers. */
-INLINE void bag_part(float *to, const struct rows *rows, const int32_t *bag, size_t column,
+/* Columns of a bag: `vectors` vectors from `column` on, of which the last has `last` numbers. */
+INLINE void row_widen(float *to, const struct rows *rows, int32_t at, size_t column,
+                      const size_t vectors, size_t last)
+{
+    const char *row = row_at(rows, at) + column * BYTES;
+    const struct meaning meaning = meaning_at(rows, at);
+    for (size_t v = 0; v + 1 < vectors; v++)
+        _mm256_storeu_ps(to + v * LANES, numbers_at(row + v * LANES * BYTES, LANES, &meaning));
+    store_lanes(to + (vectors - 1) * LANES, lanes_of(last),
+                numbers_at(row + (vectors - 1) * LANES * BYTES, last, &meaning));
+}
+
+INLINE void rows_add(float *to, const struct rows *rows, const int32_t *bag, size_t column,
                      const size_t vectors, size_t last, bool mean)
 {
-    const struct lanes tail = lanes_of(last);
     __m256 sum[PART_VECTORS];
     for (size_t v = 0; v < vectors; v++)
         sum[v] = _mm256_setzero_ps();
@@ -76,7 +86,16 @@ INLINE void bag_part(float *to, const struct rows *rows, const int32_t *bag, siz
     const __m256 scale = _mm256_set1_ps(mean && bag[1] > bag[0] ? 1 / (float)(bag[1] - bag[0]) : 1);
     for (size_t v = 0; v + 1 < vectors; v++)
         _mm256_storeu_ps(to + v * LANES, _mm256_mul_ps(sum[v], scale));
-    store_lanes(to + (vectors - 1) * LANES, tail, _mm256_mul_ps(sum[vectors - 1], scale));
+    store_lanes(to + (vectors - 1) * LANES, lanes_of(last), _mm256_mul_ps(sum[vectors - 1], scale));
+}
+
+INLINE void bag_part(float *to, const struct rows *rows, const int32_t *bag, size_t column,
+                     const size_t vectors, size_t last, bool mean)
+{
+    if (bag[1] - bag[0] == 1)
+        row_widen(to, rows, bag[0], column, vectors, last);
+    else
+        rows_add(to, rows, bag, column, vectors, last, mean);
 }
 
 INLINE void bag_pool(float *to, const struct rows *rows, const int32_t *bag, size_t width,
