@@ -15,10 +15,10 @@ struct cut {
     size_t in_group;
 };
 
-static struct cut cut_of(const struct tensor *weight, size_t terms, size_t group)
+static struct cut cut_of(const struct tensor *weight, size_t terms, size_t group, size_t most)
 {
     const size_t bytes = dtype_bytes(weight->dtype), in_group = group / bytes;
-    const size_t pieces = terms ? (terms * bytes - 1) / PIECE_BYTES + 1 : 1;
+    const size_t pieces = terms ? (terms * bytes - 1) / most + 1 : 1;
     return (struct cut){pieces, round_up((terms + pieces - 1) / pieces, in_group), in_group};
 }
 
@@ -85,10 +85,18 @@ struct narrow *narrow_pack(const struct tensor *bias, size_t outs,
                            const struct tensor *const weight[], const size_t terms[],
                            size_t factors, size_t lanes, size_t panel, size_t group)
 {
+    return narrow_pack_pieces(bias, outs, weight, terms, factors, lanes, panel, group, PIECE_BYTES);
+}
+
+struct narrow *narrow_pack_pieces(const struct tensor *bias, size_t outs,
+                                  const struct tensor *const weight[], const size_t terms[],
+                                  size_t factors, size_t lanes, size_t panel, size_t group,
+                                  size_t piece)
+{
     const size_t whole = round_up(outs, lanes), vector = round_up(whole * sizeof(float), LINE);
     size_t pieces = 0, bytes = vector;
     for (size_t f = 0; f < factors; f++) {
-        const struct cut cut = cut_of(weight[f], terms[f], group);
+        const struct cut cut = cut_of(weight[f], terms[f], group, piece);
         pieces += cut.pieces;
         bytes += cut.pieces * (piece_bytes(&cut, whole, group) + 2 * vector);
     }
@@ -103,7 +111,7 @@ struct narrow *narrow_pack(const struct tensor *bias, size_t outs,
         to_bias[o] = ((const float *)bias->data)[o];
     char *at = block + front + vector;
     for (size_t f = 0; f < factors; f++) {
-        const struct cut cut = cut_of(weight[f], terms[f], group);
+        const struct cut cut = cut_of(weight[f], terms[f], group, piece);
         for (size_t i = 0; i < cut.pieces; i++) {
             const size_t first = i * cut.terms, left = first < terms[f] ? terms[f] - first : 0;
             const size_t own = left < cut.terms ? left : cut.terms;

@@ -59,6 +59,13 @@ struct narrow *narrow_pack(const struct tensor *bias, size_t outs,
                            const struct tensor *const weight[], const size_t terms[],
                            size_t factors, size_t lanes, size_t panel, size_t group);
 
+/* The same with pieces of at most `piece` bytes of an output's weights: where a rounded number
+ * takes more room than a weight, and PIECE_BYTES are a rounded row's. */
+struct narrow *narrow_pack_pieces(const struct tensor *bias, size_t outs,
+                                  const struct tensor *const weight[], const size_t terms[],
+                                  size_t factors, size_t lanes, size_t panel, size_t group,
+                                  size_t piece);
+
 struct narrow_product {
     const struct narrow *weights;
     struct {

@@ -1,0 +1,27 @@
+/* The enhanced module in i8: z = f + sigmoid(Gf f + Gm m + c) m, Gf and Gm in i8, the rest in f32.
+ *
+ *                     16 outputs (one panel)
+ *              g | w  w |
+ *      6 rows  x | +  + |      g: a group of terms, widened as i8.h says
+ *              : | :  : |
+ *
+ * Tile, blocks and tails are narrow_product.h's, what follows the sums is enhanced_narrow.h's.
+ * Bottleneck: the multiply-adds and the additions of their pairs; for one row widening the weights,
+ * with AVX-VNNI their stream. */
+#include "kernels/avx2/i8.h"
+
+#include "kernels/avx2/enhanced_narrow.h"
+
+const struct kernel KERNEL = {
+    .name = KERNEL_NAME,
+    .op = &enhanced_op,
+    .dtype = DTYPE_I8,
+    .backend = &avx2_backend,
+    .isa = ISA_AVX2,
+    .features = FEATURES,
+    .panel = PANEL,
+    .run = run,
+    .prepare = prepare,
+    .release = free,
+    .about = "6 rows x 16 outputs over f and m, gate in L1; bound by multiply-adds",
+};
