@@ -46,13 +46,14 @@ static void put(const struct narrow *n, const struct piece *p, char *weight,
 }
 
 static void put_scales(const struct narrow *n, const struct piece *p, float *scale, float *total,
-                       const struct tensor *from)
+                       int32_t *sums, const struct tensor *from)
 {
     for (size_t o = 0; o < n->outs; o++) {
         const int8_t *row = (const int8_t *)from->data + o * from->ld + p->first;
         int32_t sum = 0;
         for (size_t k = 0; k < p->terms; k++)
             sum += row[k];
+        sums[o] = sum;
         scale[o] = affine_at(from, o).scale;
         total[o] = scale[o] * (float)sum;
     }
@@ -71,10 +72,12 @@ static char *pack_piece(const struct narrow *n, struct piece *p, char *at,
     const size_t vector = round_up(n->whole * sizeof(float), LINE);
     if (weight->dtype == DTYPE_I8) {
         float *scale = (float *)(void *)at, *total = (float *)(void *)(at + vector);
-        put_scales(n, p, scale, total, weight);
+        int32_t *sum = (int32_t *)(void *)(at + 2 * vector);
+        put_scales(n, p, scale, total, sum, weight);
         p->scale = scale;
         p->total = total;
-        at += 2 * vector;
+        p->sum = sum;
+        at += 3 * vector;
     }
     put(n, p, at, weight, panel);
     p->weight = at;
@@ -98,7 +101,7 @@ struct narrow *narrow_pack_pieces(const struct tensor *bias, size_t outs,
     for (size_t f = 0; f < factors; f++) {
         const struct cut cut = cut_of(weight[f], terms[f], group, piece);
         pieces += cut.pieces;
-        bytes += cut.pieces * (piece_bytes(&cut, whole, group) + 2 * vector);
+        bytes += cut.pieces * (piece_bytes(&cut, whole, group) + 3 * vector);
     }
     const size_t front = round_up(sizeof(struct narrow) + pieces * sizeof(struct piece), LINE);
     char *block = packed_alloc(front + bytes);

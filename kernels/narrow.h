@@ -2,7 +2,7 @@
  * way. What panel.h and stretch.h are to f32.
  *
  * Weights. A group is as many terms of one output as an instruction multiplies at a time, GROUP
- * bytes of them: 4 (2 bf16 or 4 i8) where it multiplies one row, 8 where it multiplies two. The
+ * bytes of them: mostly 4 (2 bf16 or 4 i8), 8 where it multiplies two rows at once. The
  * terms of each factor are cut into pieces of at most PIECE_BYTES, and the outputs into panels; the
  * groups of a panel's outputs lie side by side, the panels of a piece one behind the other:
  *
@@ -19,7 +19,12 @@
  *
  *     x = low + scale q       W = s v       W x = s (scale (v . q) + low (sum of v))
  *
- * v . q is exact in 32 bits: a piece is short enough. Between the pieces sums wait in y, in f32. */
+ * v . q is exact in 32 bits: a piece is short enough. Between the pieces sums wait in y, in f32.
+ *
+ * A rounded row is contiguous. With groups of 8 bytes rows lie in pairs, group by group, as the
+ * instructions read them; what a last row lacks is zero:
+ *
+ *     row 0 | g0 |    | g1 |    | ..          g0, g1 .. of row 1 in between */
 #ifndef EKTM_KERNELS_NARROW_H
 #define EKTM_KERNELS_NARROW_H
 
@@ -33,6 +38,9 @@ enum { FACTORS_MAX = 2, NARROW_ROWS = 48, PIECE_BYTES = 2048 };
  * cache. */
 enum { ROUNDED_LD = PIECE_BYTES + 64 };
 
+/* Groups of so many bytes meet two rows at once. */
+enum { PAIR_GROUP = 8 };
+
 /* Some terms of one factor. */
 struct piece {
     size_t factor;
@@ -40,7 +48,8 @@ struct piece {
     size_t groups;       /* of each output                                                  */
     const char *weight;  /* the panel whose first output is o begins groups * group * o behind */
     const float *scale;  /* [whole], i8 alone: s of each output                             */
-    const float *total;  /* [whole], i8 alone: s times the sum of v over the piece's terms  */
+    const int32_t *sum;  /* [whole], i8 alone: the sum of v over the piece's terms          */
+    const float *total;  /* [whole], i8 alone: s times that                                 */
 };
 
 struct narrow {
@@ -89,7 +98,8 @@ struct narrow_block {
     const struct piece *piece;
     size_t first, rows;        /* the block                                                */
     size_t out, end;           /* the outputs                                              */
-    char *x;                   /* [rows], rounded, ROUNDED_LD bytes apart; aligned to 64  */
+    char *x;                   /* [rows], rounded, ROUNDED_LD bytes apart; aligned to 64; pairs
+                                  twice as far apart                                       */
     struct rounding *rounding; /* [rows], of the piece's factor                            */
     const float *from;         /* what is added to: the bias, or y where it has begun      */
     size_t from_ld;
@@ -114,18 +124,28 @@ INLINE size_t factor_terms(const struct narrow *w, size_t factor)
     return terms;
 }
 
-/* Rounds `rows` rows of the block's piece, from row `row` on. */
+/* Where the rounded row `row` begins. */
+INLINE char *rounded_at(char *x, size_t row, size_t group)
+{
+    const size_t second = group == PAIR_GROUP ? row % 2 : 0;
+    return x + (row - second) * ROUNDED_LD + second * group;
+}
+
+/* Rounds `rows` rows of the block's piece, from row `row` on; a last one without a partner gets one
+ * of zeros. */
 INLINE void narrow_rows(const struct narrow_block *b, size_t row, size_t rows, narrow_range *range,
                         narrow_round *round)
 {
     const struct narrow_product *p = b->product;
     const struct piece *piece = b->piece;
-    const size_t ld = p->factor[piece->factor].ld;
+    const size_t ld = p->factor[piece->factor].ld, group = p->weights->group;
     const float *from = p->factor[piece->factor].x + (b->first + row) * ld;
+    if (group == PAIR_GROUP && (row + rows) % 2)
+        memset(rounded_at(b->x, row + rows - 1, group), 0, 2 * group * piece->groups);
     for (size_t r = 0; r < rows && range && piece->first == 0; r++)
         b->rounding[row + r] = range(from + r * ld, factor_terms(p->weights, piece->factor));
     for (size_t r = 0; r < rows; r++)
-        round(b->x + (row + r) * ROUNDED_LD, from + r * ld + piece->first, piece->terms,
+        round(rounded_at(b->x, row + r, group), from + r * ld + piece->first, piece->terms,
               &b->rounding[row + r]);
 }
 
