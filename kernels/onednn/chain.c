@@ -2,14 +2,12 @@
 
 #include "kernels/packed.h"
 #include "kernels/rounding.h"
+#include "kernels/scratch.h"
 
 #include <oneapi/dnnl/dnnl.h>
-#include <sched.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
     ROWS_LOG = 8,
@@ -24,7 +22,6 @@ extern void omp_set_num_threads(int threads);
 
 /* What threads cannot share. */
 struct set {
-    _Alignas(LINE) atomic_flag taken;
     dnnl_stream_t stream;
     dnnl_memory_t matrix[MATRICES][SIZES], scratch[STEPS_MAX][SIZES];
     void *buffer[MATRICES]; /* rows without gaps, rounded where they are narrow */
@@ -48,8 +45,7 @@ struct chain {
     size_t layouts[STEPS_MAX], layout_of[STEPS_MAX][SIZES];
     float *bias[STEPS_MAX];
     dnnl_memory_t bias_memory[STEPS_MAX];
-    size_t sets;
-    struct set *set;
+    struct scratch *sets;
     char path[128];
 };
 
@@ -211,7 +207,6 @@ static bool make_set(const struct chain *chain, struct set *set, size_t scratch_
 {
     bool fine =
         dnnl_stream_create(&set->stream, chain->engine, dnnl_stream_default_flags) == dnnl_success;
-    atomic_flag_clear(&set->taken);
     set->scratchpad = packed_alloc(scratch_bytes);
     fine = fine && set->scratchpad;
     for (size_t m = 0; m < chain->spec.matrices && fine; m++) {
@@ -236,19 +231,18 @@ static bool make_set(const struct chain *chain, struct set *set, size_t scratch_
 
 static bool make_sets(struct chain *chain)
 {
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
     size_t bytes = 0;
     for (size_t s = 0; s < chain->spec.steps; s++)
         for (size_t i = 0; i < SIZES; i++)
             if (dnnl_memory_desc_get_size(&chain->scratch[s][i]) > bytes)
                 bytes = dnnl_memory_desc_get_size(&chain->scratch[s][i]);
-    chain->sets = processors > 1 ? (size_t)processors : 1;
-    chain->set = aligned_alloc(LINE, chain->sets * sizeof *chain->set);
-    if (!chain->set)
+    chain->sets = scratch_make(sizeof(struct set));
+    if (!chain->sets)
         return false;
-    memset(chain->set, 0, chain->sets * sizeof *chain->set);
-    for (size_t i = 0; i < chain->sets; i++)
-        if (!make_set(chain, &chain->set[i], bytes))
+    for (size_t i = 0; i < scratch_shares(chain->sets); i++)
+        memset(scratch_share(chain->sets, i), 0, sizeof(struct set));
+    for (size_t i = 0; i < scratch_shares(chain->sets); i++)
+        if (!make_set(chain, scratch_share(chain->sets, i), bytes))
             return false;
     return true;
 }
@@ -318,9 +312,9 @@ void *chain_make(const struct chain_spec *spec)
 void chain_release(void *made)
 {
     struct chain *chain = made;
-    for (size_t i = 0; chain->set && i < chain->sets; i++)
-        free_set(&chain->set[i]);
-    free(chain->set);
+    for (size_t i = 0; chain->sets && i < scratch_shares(chain->sets); i++)
+        free_set(scratch_share(chain->sets, i));
+    scratch_free(chain->sets);
     for (size_t s = 0; s < STEPS_MAX; s++) {
         for (size_t i = 0; i < SIZES; i++)
             dnnl_primitive_destroy(chain->primitive[s][i]);
@@ -338,24 +332,6 @@ void chain_release(void *made)
 const char *chain_path(const void *chain) { return ((const struct chain *)chain)->path; }
 
 /* ---- running --------------------------------------------------------------------------------- */
-
-/* More threads than processors wait for each other. */
-static struct set *borrow(const struct chain *chain)
-{
-    int processor = sched_getcpu();
-    for (size_t i = processor > 0 ? (size_t)processor : 0, tried = 1;; i++, tried++) {
-        struct set *set = &chain->set[i % chain->sets];
-        if (!atomic_flag_test_and_set_explicit(&set->taken, memory_order_acquire))
-            return set;
-        if (tried % chain->sets == 0)
-            sched_yield();
-    }
-}
-
-static void give_back(struct set *set)
-{
-    atomic_flag_clear_explicit(&set->taken, memory_order_release);
-}
 
 static void copy_rows(char *to, size_t to_step, const char *from, size_t from_step, size_t rows,
                       size_t bytes)
@@ -467,12 +443,12 @@ void chain_run(const struct call *call)
     const struct chain *chain = call->prepared;
     const size_t batch = call->dims.extent[BATCH];
     omp_set_num_threads(1);
-    struct set *set = borrow(chain);
+    struct set *set = scratch_borrow(chain->sets);
     for (size_t b = 0, rows; b < batch; b += rows) {
         struct piece piece = {call, b, batch - b};
         size_t size = size_of(chain, &piece);
         piece.rows = rows = (size_t)1 << size;
         run_piece(chain, set, &piece, size);
     }
-    give_back(set);
+    scratch_give_back(chain->sets, set);
 }
