@@ -50,6 +50,8 @@ static size_t element_bytes(const struct multiplier *by)
 /* Rows begin on lines, and so that few of them meet in the same sets of a cache. */
 static size_t leading(const struct multiplier *by, size_t terms)
 {
+    if (by->tight)
+        return terms;
     const size_t bytes = round_up(round_up(terms ? terms : 1, by->group) * element_bytes(by), LINE);
     return (bytes % (4 * LINE) ? bytes : bytes + LINE) / element_bytes(by);
 }
@@ -61,7 +63,7 @@ static size_t divide(const struct narrow_layer *l, char *memory, struct seat *se
     size_t at = 0;
     for (size_t f = 0; f < l->factors; f++) {
         seat->x[f] = memory + at;
-        at += rows * l->ldx * element_bytes(l->by);
+        at += round_up(rows * l->ldx * element_bytes(l->by), LINE);
         seat->rounding[f] = (struct rounding *)(void *)(memory + at);
         at += round_up(rows * sizeof(struct rounding), LINE);
     }

@@ -38,6 +38,7 @@ struct multiplier {
     enum dtype dtype; /* of the weights */
     enum isa isa;     /* what surrounds it is compiled for; ISA_SCALAR: the CPU's widest (a peer) */
     bool widened;     /* it takes integers as 16-bit numbers, not as unsigned 8-bit ones         */
+    bool tight;       /* its rows lie without gaps                                               */
     size_t rows, outs; /* the most that a tile has of each; it begins at a multiple of `outs`     */
     size_t group;      /* rows are filled up with zeros to a multiple of so many terms            */
     void *(*pack)(const struct narrow_weights *weights); /* NULL: out of memory */

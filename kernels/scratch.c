@@ -46,13 +46,20 @@ void scratch_free(struct scratch *scratch)
     free(scratch);
 }
 
+size_t scratch_shares(const struct scratch *scratch) { return scratch->shares; }
+
+void *scratch_share(const struct scratch *scratch, size_t i)
+{
+    return scratch->memory + i * scratch->bytes;
+}
+
 void *scratch_borrow(struct scratch *scratch)
 {
     const int processor = sched_getcpu();
     for (size_t i = processor > 0 ? (size_t)processor : 0, tried = 1;; i++, tried++) {
         const size_t share = i % scratch->shares;
         if (!atomic_flag_test_and_set_explicit(&scratch->flag[share].taken, memory_order_acquire))
-            return scratch->memory + share * scratch->bytes;
+            return scratch_share(scratch, share);
         if (tried % scratch->shares == 0)
             sched_yield();
     }

@@ -11,7 +11,11 @@ struct scratch;
 struct scratch *scratch_make(size_t bytes);
 void scratch_free(struct scratch *scratch);
 
-/* A share that is nobody else's until it is given back; what is in it, nobody knows. More threads
+/* How many there are, and one of them, for what is put there before any is lent. */
+size_t scratch_shares(const struct scratch *scratch);
+void *scratch_share(const struct scratch *scratch, size_t i);
+
+/* A share that is nobody else's until it is given back; in it is what was left there. More threads
  * than processors wait for each other. */
 void *scratch_borrow(struct scratch *scratch);
 void scratch_give_back(struct scratch *scratch, void *share);

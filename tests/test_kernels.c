@@ -62,15 +62,15 @@ ParameterizedTestParameters(kernels, agree_on_layers_of_presets)
     return cr_make_param_array(size_t, index, count);
 }
 
-static size_t try_usable(const struct trial *trial, const char *layer)
+static size_t try_usable(const struct trial *trial, enum dtype dtype, const char *layer)
 {
     struct bed bed;
     struct fault fault;
     size_t tried = 0;
-    cr_assert(bed_make(&bed, trial, DTYPE_F32, &fault), "%s", fault.text);
+    cr_assert(bed_make(&bed, trial, dtype, &fault), "%s", fault.text);
     for (const struct kernel *const *k = kernels; *k; k++) {
         char reason[128];
-        if ((*k)->op != trial->op || (*k)->dtype != DTYPE_F32 ||
+        if ((*k)->op != trial->op || (*k)->dtype != dtype ||
             !kernel_usable(*k, reason, sizeof reason))
             continue;
         struct verdict verdict = bed_try(&bed, *k);
@@ -79,6 +79,15 @@ static size_t try_usable(const struct trial *trial, const char *layer)
     }
     bed_free(&bed);
     return tried;
+}
+
+/* Whether there are kernels of narrow formats. */
+static bool has_narrow(const struct op *op)
+{
+    bool narrow = false;
+    for (size_t i = 0; i < op->operands; i++)
+        narrow = narrow || op->operand[i].narrow;
+    return narrow;
 }
 
 ParameterizedTest(size_t *index, kernels, agree_on_layers_of_presets)
@@ -90,7 +99,10 @@ ParameterizedTest(size_t *index, kernels, agree_on_layers_of_presets)
     const struct ektm_layer *layer = &ektm.layer[*index % LAYERS_MAX];
     for (size_t b = 0; b < 2; b++) {
         struct trial trial = layer_trial(preset, layer, rows[b], LAYER_SEED);
-        cr_assert_gt(try_usable(&trial, layer->name), 0, "%s: no kernel", layer->name);
+        for (enum dtype dtype = 0; dtype < DTYPES; dtype++)
+            if (dtype == DTYPE_F32 || (dtype_narrow(dtype) && has_narrow(layer->op)))
+                cr_assert_gt(try_usable(&trial, dtype, layer->name), 0, "%s: no kernel of %s",
+                             layer->name, dtype_name(dtype));
     }
     ektm_free(&ektm);
 }

@@ -2,10 +2,12 @@
  * with any one of these bugs is caught. */
 #include "harness/verify/bed.h"
 #include "reference/operands.h"
+#include "reference/quantize.h"
 
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <math.h>
+#include <string.h>
 
 enum bug {
     NO_BUG,
@@ -234,4 +236,135 @@ Test(planted_bugs, of_other_layers_are_caught)
     cr_expect_gt(refusals("router", router_without_temperature), 0);
     cr_expect_gt(refusals("head", head_with_linear_logistic), 0);
     cr_expect_gt(refusals("enhanced", enhanced_without_second_half), 0);
+}
+
+/* ---- bugs of narrow formats ---------------------------------------------------------------------
+ */
+
+enum narrow_bug {
+    NO_NARROW_BUG,
+    ROUNDS_TO_ZERO,        /* activations                                        */
+    NARROW_SUMS,           /* bf16: sums kept in bf16                            */
+    DROPS_LEAST,           /* i8: what a row's least number adds to each output  */
+    SATURATES,             /* i8: two products add up to 16 bits                 */
+    SCALE_OF_FIRST_ROW,    /* i8: one scale for all rows                         */
+    SCALE_OF_FIRST_OUTPUT, /* i8: one scale for all outputs                      */
+    SYMMETRIC_INPUTS,      /* i8: inputs of 7 bits, without a least number       */
+    NARROW_BUGS
+};
+
+static const char *const narrow_bug_names[NARROW_BUGS] = {
+    "no bug",
+    "rounds to zero",
+    "narrow sums",
+    "drops the least number",
+    "saturates",
+    "one scale for all rows",
+    "one scale for all outputs",
+    "symmetric inputs",
+};
+
+static enum narrow_bug narrow_planted;
+
+static float cut_to_bf16(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bf16_value((uint16_t)(bits >> 16));
+}
+
+static float bf16_sum(const float *x, const uint16_t *w, size_t terms)
+{
+    float sum = 0;
+    for (size_t k = 0; k < terms; k++) {
+        const float factor =
+            narrow_planted == ROUNDS_TO_ZERO ? cut_to_bf16(x[k]) : bf16_value(bf16_of(x[k]));
+        sum = fmaf(factor, bf16_value(w[k]), sum);
+        if (narrow_planted == NARROW_SUMS)
+            sum = bf16_value(bf16_of(sum));
+    }
+    return sum;
+}
+
+static int32_t saturated(int32_t pair)
+{
+    return pair < INT16_MIN ? INT16_MIN : pair > INT16_MAX ? INT16_MAX : pair;
+}
+
+/* Of numbers 0 to 255 with weights, and of the weights alone. */
+struct i8_sums {
+    int32_t products, weights;
+};
+
+static struct i8_sums i8_sums(const float *x, const int8_t *w, size_t terms,
+                              const struct rounding *r)
+{
+    struct i8_sums sums = {0};
+    int32_t pair = 0;
+    for (size_t k = 0; k < terms; k++) {
+        const float shifted = x[k] - r->low, step = shifted * r->inverse;
+        const int32_t q = (int32_t)(narrow_planted == ROUNDS_TO_ZERO ? step : rintf(step));
+        pair += q * w[k];
+        sums.weights += w[k];
+        if (k % 2 == 1 || k + 1 == terms) {
+            sums.products += narrow_planted == SATURATES ? saturated(pair) : pair;
+            pair = 0;
+        }
+    }
+    return sums;
+}
+
+static float i8_sum(const struct call *call, size_t b, size_t o)
+{
+    const struct tensor *x = &call->tensor[DENSE_X], *w = &call->tensor[DENSE_W];
+    const size_t terms = call->dims.extent[IN];
+    struct rounding r =
+        rounding_of(x, narrow_planted == SCALE_OF_FIRST_ROW ? 0 : b, terms, DTYPE_I8);
+    if (narrow_planted == SYMMETRIC_INPUTS) {
+        const float most = fmaxf(fabsf(r.low), fabsf(r.low + 255 * r.scale));
+        r = (struct rounding){DTYPE_I8, 0, most / 127, most > 0 ? 127 / most : 0};
+    }
+    const struct i8_sums sums =
+        i8_sums((const float *)x->data + b * x->ld, (const int8_t *)w->data + o * w->ld, terms, &r);
+    const float scale = affine_at(w, narrow_planted == SCALE_OF_FIRST_OUTPUT ? 0 : o).scale;
+    const float least = narrow_planted == DROPS_LEAST ? 0 : r.low;
+    return scale * (r.scale * (float)sums.products + least * (float)sums.weights);
+}
+
+static void dense_narrow_planted(const struct call *call)
+{
+    const size_t *n = call->dims.extent;
+    const struct tensor *t = call->tensor;
+    for (size_t b = 0; b < n[BATCH]; b++)
+        for (size_t o = 0; o < n[OUT]; o++) {
+            const float product =
+                t[DENSE_W].dtype == DTYPE_I8
+                    ? i8_sum(call, b, o)
+                    : bf16_sum((const float *)t[DENSE_X].data + b * t[DENSE_X].ld,
+                               (const uint16_t *)t[DENSE_W].data + o * t[DENSE_W].ld, n[IN]);
+            const float y = ((const float *)t[DENSE_B].data)[o] + product;
+            const bool relu = call->options.activation == ACTIVATION_RELU;
+            ((float *)t[DENSE_Y].data)[b * t[DENSE_Y].ld + o] = relu && y < 0 ? 0 : y;
+        }
+}
+
+static bool concerns(enum narrow_bug bug, enum dtype dtype)
+{
+    return bug <= ROUNDS_TO_ZERO || (bug == NARROW_SUMS) == (dtype == DTYPE_BF16);
+}
+
+Test(planted_bugs, of_narrow_formats_are_caught)
+{
+    for (enum dtype dtype = DTYPE_BF16; dtype <= DTYPE_I8; dtype++)
+        for (narrow_planted = 0; narrow_planted < NARROW_BUGS; narrow_planted++) {
+            const struct kernel kernel = {.name = "planted",
+                                          .op = op_find("dense"),
+                                          .dtype = dtype,
+                                          .run = dense_narrow_planted};
+            const size_t refused = concerns(narrow_planted, dtype) ? refusals_of(kernel) : 1;
+            cr_expect((refused > 0) == (narrow_planted != NO_NARROW_BUG) ||
+                          !concerns(narrow_planted, dtype),
+                      "%s: %s, refused %zu times", dtype_name(dtype),
+                      narrow_bug_names[narrow_planted], refused);
+        }
 }

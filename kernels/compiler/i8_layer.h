@@ -8,19 +8,24 @@
 
 #include <stdlib.h>
 
+/* As many terms as a loop of the compiler's takes at once, twice over: what is left of a row would
+ * go one by one. */
+enum { WHOLE_TERMS = 64 };
+
 struct rows_i8 {
-    size_t terms;
+    size_t terms;                 /* filled up with zeros */
     _Alignas(64) int8_t weight[]; /* [outs, terms] */
 };
 
 static void *pack_i8(const struct narrow_weights *w)
 {
-    struct rows_i8 *p = packed_alloc(sizeof *p + w->terms * w->outs);
+    const size_t terms = (w->terms + WHOLE_TERMS - 1) / WHOLE_TERMS * WHOLE_TERMS;
+    struct rows_i8 *p = packed_alloc(sizeof *p + terms * w->outs);
     if (!p)
         return NULL;
-    p->terms = w->terms;
+    p->terms = terms;
     for (size_t o = 0; o < w->outs; o++)
-        memcpy(p->weight + o * w->terms, (const int8_t *)w->weight->data + o * w->weight->ld,
+        memcpy(p->weight + o * terms, (const int8_t *)w->weight->data + o * w->weight->ld,
                w->terms);
     return p;
 }
@@ -39,7 +44,7 @@ static const struct multiplier by_compiler = {
     .widened = true,
     .rows = 32,
     .outs = 512,
-    .group = 1,
+    .group = WHOLE_TERMS,
     .pack = pack_i8,
     .release = free,
     .multiply = multiply_i8,

@@ -1,14 +1,13 @@
 #include "kernels/onednn/chain.h"
 
 #include "kernels/packed.h"
+#include "kernels/rounding.h"
+#include "kernels/scratch.h"
 
 #include <oneapi/dnnl/dnnl.h>
-#include <sched.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
     ROWS_LOG = 8,
@@ -23,10 +22,9 @@ extern void omp_set_num_threads(int threads);
 
 /* What threads cannot share. */
 struct set {
-    _Alignas(LINE) atomic_flag taken;
     dnnl_stream_t stream;
     dnnl_memory_t matrix[MATRICES][SIZES], scratch[STEPS_MAX][SIZES];
-    float *buffer[MATRICES]; /* rows without gaps */
+    void *buffer[MATRICES]; /* rows without gaps, rounded where they are narrow */
     void *scratchpad;
 };
 
@@ -39,6 +37,7 @@ struct layout {
 
 struct chain {
     struct chain_spec spec;
+    const struct rounder *rounder;
     dnnl_engine_t engine;
     dnnl_primitive_t primitive[STEPS_MAX][SIZES];
     dnnl_memory_desc_t scratch[STEPS_MAX][SIZES];
@@ -46,24 +45,33 @@ struct chain {
     size_t layouts[STEPS_MAX], layout_of[STEPS_MAX][SIZES];
     float *bias[STEPS_MAX];
     dnnl_memory_t bias_memory[STEPS_MAX];
-    size_t sets;
-    struct set *set;
+    struct scratch *sets;
     char path[128];
 };
 
 /* ---- primitives ------------------------------------------------------------------------------ */
 
-static bool describe(dnnl_memory_desc_t *desc, size_t rows, size_t columns, size_t row_step,
-                     size_t column_step)
+/* i8 is unsigned in a matrix and signed in weights. */
+static dnnl_data_type_t type_of(enum dtype dtype, bool weight)
+{
+    return dtype == DTYPE_BF16  ? dnnl_bf16
+           : dtype == DTYPE_I32 ? dnnl_s32
+           : dtype != DTYPE_I8  ? dnnl_f32
+           : weight             ? dnnl_s8
+                                : dnnl_u8;
+}
+
+static bool describe(dnnl_memory_desc_t *desc, dnnl_data_type_t type, size_t rows, size_t columns,
+                     size_t row_step, size_t column_step)
 {
     const dnnl_dims_t dims = {(dnnl_dim_t)rows, (dnnl_dim_t)columns};
     const dnnl_dims_t strides = {(dnnl_dim_t)row_step, (dnnl_dim_t)column_step};
-    return dnnl_memory_desc_init_by_strides(desc, 2, dims, dnnl_f32, strides) == dnnl_success;
+    return dnnl_memory_desc_init_by_strides(desc, 2, dims, type, strides) == dnnl_success;
 }
 
-static bool describe_rows(dnnl_memory_desc_t *desc, size_t rows, size_t columns)
+static bool describe_rows(dnnl_memory_desc_t *desc, enum dtype dtype, size_t rows, size_t columns)
 {
-    return describe(desc, rows, columns, columns, 1);
+    return describe(desc, type_of(dtype, false), rows, columns, columns, 1);
 }
 
 static bool append(dnnl_post_ops_t posts, const struct step *step, const dnnl_memory_desc_t *like)
@@ -110,10 +118,11 @@ static dnnl_primitive_desc_t plan(const struct chain *chain, const struct step *
     dnnl_memory_desc_t from, to, weight, bias;
     dnnl_matmul_desc_t matmul;
     dnnl_primitive_desc_t plan = NULL;
-    if (!describe_rows(&from, rows, ins) || !describe_rows(&to, rows, outs) ||
-        !describe_rows(&bias, 1, outs) ||
-        dnnl_memory_desc_init_by_tag(&weight, 2, weight_dims, dnnl_f32, dnnl_format_tag_any) !=
-            dnnl_success ||
+    if (!describe_rows(&from, chain->spec.matrix[step->from].dtype, rows, ins) ||
+        !describe_rows(&to, chain->spec.matrix[step->to].dtype, rows, outs) ||
+        !describe_rows(&bias, DTYPE_F32, 1, outs) ||
+        dnnl_memory_desc_init_by_tag(&weight, 2, weight_dims, type_of(step->weight->dtype, true),
+                                     dnnl_format_tag_any) != dnnl_success ||
         dnnl_matmul_desc_init(&matmul, &from, &weight, step->bias ? &bias : NULL, &to) !=
             dnnl_success)
         return NULL;
@@ -164,12 +173,13 @@ static bool lay_out(struct chain *chain, size_t step, size_t size, const dnnl_me
     dnnl_memory_t from = NULL;
     to->desc = *desc;
     to->data = packed_alloc(dnnl_memory_desc_get_size(desc));
-    bool fine = to->data &&
-                describe(&plain, chain->spec.matrix[s->from].columns,
-                         chain->spec.matrix[s->to].columns, 1, s->weight->ld) &&
-                dnnl_memory_create(&from, &plain, chain->engine, s->weight->data) == dnnl_success &&
-                dnnl_memory_create(&to->memory, desc, chain->engine, to->data) == dnnl_success &&
-                reorder(chain, from, desc, to->memory);
+    bool fine =
+        to->data &&
+        describe(&plain, type_of(s->weight->dtype, true), chain->spec.matrix[s->from].columns,
+                 chain->spec.matrix[s->to].columns, 1, s->weight->ld) &&
+        dnnl_memory_create(&from, &plain, chain->engine, s->weight->data) == dnnl_success &&
+        dnnl_memory_create(&to->memory, desc, chain->engine, to->data) == dnnl_success &&
+        reorder(chain, from, desc, to->memory);
     dnnl_memory_destroy(from);
     return fine;
 }
@@ -182,7 +192,7 @@ static bool copy_bias(struct chain *chain, size_t step)
     if (!s->bias)
         return true;
     chain->bias[step] = packed_alloc(outs * sizeof(float));
-    if (!chain->bias[step] || !describe_rows(&desc, 1, outs))
+    if (!chain->bias[step] || !describe_rows(&desc, DTYPE_F32, 1, outs))
         return false;
     memcpy(chain->bias[step], s->bias->data, outs * sizeof(float));
     return dnnl_memory_create(&chain->bias_memory[step], &desc, chain->engine, chain->bias[step]) ==
@@ -191,22 +201,23 @@ static bool copy_bias(struct chain *chain, size_t step)
 
 /* ---- sets ------------------------------------------------------------------------------------ */
 
+static bool rounds(const struct matrix *matrix) { return matrix->dtype == DTYPE_BF16; }
+
 static bool make_set(const struct chain *chain, struct set *set, size_t scratch_bytes)
 {
     bool fine =
         dnnl_stream_create(&set->stream, chain->engine, dnnl_stream_default_flags) == dnnl_success;
-    atomic_flag_clear(&set->taken);
     set->scratchpad = packed_alloc(scratch_bytes);
     fine = fine && set->scratchpad;
     for (size_t m = 0; m < chain->spec.matrices && fine; m++) {
         const struct matrix *matrix = &chain->spec.matrix[m];
-        size_t rows = matrix->operand == INSIDE ? ROWS_MOST : BUFFERED_ROWS;
-        size_t bytes = rows * matrix->columns * sizeof(float);
+        size_t rows = matrix->operand == INSIDE || rounds(matrix) ? ROWS_MOST : BUFFERED_ROWS;
+        size_t bytes = rows * matrix->columns * dtype_bytes(matrix->dtype);
         set->buffer[m] = aligned_alloc(LINE, (bytes + LINE - 1) / LINE * LINE);
         fine = set->buffer[m] != NULL;
         for (size_t i = 0; i < SIZES && fine; i++) {
             dnnl_memory_desc_t desc;
-            fine = describe_rows(&desc, (size_t)1 << i, matrix->columns) &&
+            fine = describe_rows(&desc, matrix->dtype, (size_t)1 << i, matrix->columns) &&
                    dnnl_memory_create(&set->matrix[m][i], &desc, chain->engine, DNNL_MEMORY_NONE) ==
                        dnnl_success;
         }
@@ -220,19 +231,18 @@ static bool make_set(const struct chain *chain, struct set *set, size_t scratch_
 
 static bool make_sets(struct chain *chain)
 {
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
     size_t bytes = 0;
     for (size_t s = 0; s < chain->spec.steps; s++)
         for (size_t i = 0; i < SIZES; i++)
             if (dnnl_memory_desc_get_size(&chain->scratch[s][i]) > bytes)
                 bytes = dnnl_memory_desc_get_size(&chain->scratch[s][i]);
-    chain->sets = processors > 1 ? (size_t)processors : 1;
-    chain->set = aligned_alloc(LINE, chain->sets * sizeof *chain->set);
-    if (!chain->set)
+    chain->sets = scratch_make(sizeof(struct set));
+    if (!chain->sets)
         return false;
-    memset(chain->set, 0, chain->sets * sizeof *chain->set);
-    for (size_t i = 0; i < chain->sets; i++)
-        if (!make_set(chain, &chain->set[i], bytes))
+    for (size_t i = 0; i < scratch_shares(chain->sets); i++)
+        memset(scratch_share(chain->sets, i), 0, sizeof(struct set));
+    for (size_t i = 0; i < scratch_shares(chain->sets); i++)
+        if (!make_set(chain, scratch_share(chain->sets, i), bytes))
             return false;
     return true;
 }
@@ -285,6 +295,7 @@ void *chain_make(const struct chain_spec *spec)
     if (!chain)
         return NULL;
     chain->spec = *spec;
+    chain->rounder = rounder_at(isa_widest());
     omp_set_num_threads(1);
     bool fine = dnnl_engine_create(&chain->engine, dnnl_cpu, 0) == dnnl_success;
     for (size_t s = 0; s < spec->steps && fine; s++) {
@@ -301,9 +312,9 @@ void *chain_make(const struct chain_spec *spec)
 void chain_release(void *made)
 {
     struct chain *chain = made;
-    for (size_t i = 0; chain->set && i < chain->sets; i++)
-        free_set(&chain->set[i]);
-    free(chain->set);
+    for (size_t i = 0; chain->sets && i < scratch_shares(chain->sets); i++)
+        free_set(scratch_share(chain->sets, i));
+    scratch_free(chain->sets);
     for (size_t s = 0; s < STEPS_MAX; s++) {
         for (size_t i = 0; i < SIZES; i++)
             dnnl_primitive_destroy(chain->primitive[s][i]);
@@ -322,29 +333,11 @@ const char *chain_path(const void *chain) { return ((const struct chain *)chain)
 
 /* ---- running --------------------------------------------------------------------------------- */
 
-/* More threads than processors wait for each other. */
-static struct set *borrow(const struct chain *chain)
-{
-    int processor = sched_getcpu();
-    for (size_t i = processor > 0 ? (size_t)processor : 0, tried = 1;; i++, tried++) {
-        struct set *set = &chain->set[i % chain->sets];
-        if (!atomic_flag_test_and_set_explicit(&set->taken, memory_order_acquire))
-            return set;
-        if (tried % chain->sets == 0)
-            sched_yield();
-    }
-}
-
-static void give_back(struct set *set)
-{
-    atomic_flag_clear_explicit(&set->taken, memory_order_release);
-}
-
-static void copy_rows(float *to, size_t to_ld, const float *from, size_t from_ld, size_t rows,
-                      size_t columns)
+static void copy_rows(char *to, size_t to_step, const char *from, size_t from_step, size_t rows,
+                      size_t bytes)
 {
     for (size_t r = 0; r < rows; r++)
-        memcpy(to + r * to_ld, from + r * from_ld, columns * sizeof *to);
+        memcpy(to + r * to_step, from + r * from_step, bytes);
 }
 
 /* The caller's rows from `first` on, `rows` of them, for each of the chain's matrices. */
@@ -355,14 +348,23 @@ struct piece {
 
 static bool has_gaps(const struct piece *piece, const struct matrix *m)
 {
-    return m->operand != INSIDE && piece->rows > 1 &&
+    return m->operand != INSIDE && !rounds(m) && piece->rows > 1 &&
            piece->call->tensor[m->operand].ld != m->columns;
 }
 
-static float *rows_of(const struct piece *piece, const struct matrix *m)
+static char *rows_of(const struct piece *piece, const struct matrix *m)
 {
     const struct tensor *t = &piece->call->tensor[m->operand];
-    return (float *)t->data + piece->first * t->ld;
+    return (char *)t->data + piece->first * t->ld * dtype_bytes(t->dtype);
+}
+
+static void round_rows(const struct chain *chain, uint16_t *to, const struct piece *piece,
+                       const struct matrix *m)
+{
+    const struct tensor *t = &piece->call->tensor[m->operand];
+    for (size_t r = 0; r < piece->rows; r++)
+        chain->rounder->bf16(to + r * m->columns,
+                             (const float *)t->data + (piece->first + r) * t->ld, m->columns);
 }
 
 /* The largest power of two that is left and that the buffers hold, where they are needed. */
@@ -400,16 +402,29 @@ static void execute(const struct chain *chain, const struct set *set, size_t ste
     dnnl_primitive_execute(chain->primitive[step][size], set->stream, count, args);
 }
 
+/* Between the caller's rows of a matrix and the buffer; `in` says which way. */
+static void copy_matrix(const struct piece *piece, const struct matrix *m, void *buffer, bool in)
+{
+    const size_t element = dtype_bytes(m->dtype), bytes = m->columns * element;
+    const size_t step = piece->call->tensor[m->operand].ld * element;
+    char *rows = rows_of(piece, m);
+    if (in)
+        copy_rows(buffer, bytes, rows, step, piece->rows, bytes);
+    else
+        copy_rows(rows, step, buffer, bytes, piece->rows, bytes);
+}
+
 static void run_piece(const struct chain *chain, struct set *set, const struct piece *piece,
                       size_t size)
 {
     for (size_t m = 0; m < chain->spec.matrices; m++) {
         const struct matrix *matrix = &chain->spec.matrix[m];
         bool gaps = has_gaps(piece, matrix);
-        bool buffered = gaps || matrix->operand == INSIDE;
-        if (gaps && !matrix->out)
-            copy_rows(set->buffer[m], matrix->columns, rows_of(piece, matrix),
-                      piece->call->tensor[matrix->operand].ld, piece->rows, matrix->columns);
+        bool buffered = gaps || rounds(matrix) || matrix->operand == INSIDE;
+        if (rounds(matrix))
+            round_rows(chain, set->buffer[m], piece, matrix);
+        else if (gaps && !matrix->out)
+            copy_matrix(piece, matrix, set->buffer[m], true);
         dnnl_memory_set_data_handle(set->matrix[m][size],
                                     buffered ? set->buffer[m] : rows_of(piece, matrix));
     }
@@ -419,8 +434,7 @@ static void run_piece(const struct chain *chain, struct set *set, const struct p
     for (size_t m = 0; m < chain->spec.matrices; m++) {
         const struct matrix *matrix = &chain->spec.matrix[m];
         if (has_gaps(piece, matrix) && matrix->out)
-            copy_rows(rows_of(piece, matrix), piece->call->tensor[matrix->operand].ld,
-                      set->buffer[m], matrix->columns, piece->rows, matrix->columns);
+            copy_matrix(piece, matrix, set->buffer[m], false);
     }
 }
 
@@ -429,12 +443,12 @@ void chain_run(const struct call *call)
     const struct chain *chain = call->prepared;
     const size_t batch = call->dims.extent[BATCH];
     omp_set_num_threads(1);
-    struct set *set = borrow(chain);
+    struct set *set = scratch_borrow(chain->sets);
     for (size_t b = 0, rows; b < batch; b += rows) {
         struct piece piece = {call, b, batch - b};
         size_t size = size_of(chain, &piece);
         piece.rows = rows = (size_t)1 << size;
         run_piece(chain, set, &piece, size);
     }
-    give_back(set);
+    scratch_give_back(chain->sets, set);
 }

@@ -17,7 +17,7 @@
 
 #include "reference/op.h"
 
-enum { MATRICES = 3, STEPS_MAX = 2 };
+enum { MATRICES = 5, STEPS_MAX = 2 };
 
 enum finish {
     FINISH_NONE,
@@ -26,18 +26,22 @@ enum finish {
     FINISH_GATE /* adds to what `to` holds; sigmoid; times matrix 1; plus matrix 0 */
 };
 
-/* to = finish(from W^T + bias). Weights [outs, ins]; without bias: NULL. */
+/* to = finish(from W^T + bias). Weights [outs, ins], of the format of `from`; without bias: NULL.
+ */
 struct step {
     size_t from, to; /* matrices */
     const struct tensor *weight, *bias;
     enum finish finish;
 };
 
-/* Which operand of the op each matrix is, and its columns. */
+/* Which operand of the op each matrix is, and its columns. One of bf16 is rounded from an operand
+ * in f32; the unsigned integers of i8 are an operand as they lie, as are sums of their products, in
+ * i32. */
 enum { INSIDE = OPERANDS_MAX }; /* none: an intermediate result */
 struct matrix {
     size_t operand, columns;
     bool out;
+    enum dtype dtype;
 };
 
 struct chain_spec {
@@ -46,7 +50,7 @@ struct chain_spec {
     struct step step[STEPS_MAX];
 };
 
-/* NULL: out of memory. */
+/* NULL: out of memory, or the library has no such product here. */
 void *chain_make(const struct chain_spec *spec);
 void chain_release(void *chain);
 
