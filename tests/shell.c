@@ -1,5 +1,7 @@
 #include "tests/shell.h"
 
+#include "kernels/kernel.h"
+
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdarg.h>
@@ -95,4 +97,13 @@ double difference(const char *one, const char *other)
     free(a);
     free(b);
     return worst;
+}
+
+bool keeps_bits(const char *backend)
+{
+    bool keeps = true;
+    for (const struct kernel *const *k = kernels; *k; k++)
+        if (strcmp((*k)->backend->name, backend) == 0)
+            keeps = keeps && !(*k)->cut_changes_bits;
+    return keeps;
 }

@@ -22,4 +22,7 @@ size_t lines_of(const char *name);
 /* The largest difference between two files of numbers; both have the same names, rows, columns. */
 double difference(const char *one, const char *other);
 
+/* Whether the backend promises the same bits however rows are cut. */
+bool keeps_bits(const char *backend);
+
 #endif

@@ -35,16 +35,6 @@ ParameterizedTestParameters(predict, agrees_with_the_oracle)
     return cr_make_param_array(size_t, index, count);
 }
 
-/* Whether the backend promises the same bits however rows are cut. */
-static bool keeps_bits(const char *backend)
-{
-    bool keeps = true;
-    for (const struct kernel *const *k = kernels; *k; k++)
-        if (strcmp((*k)->backend->name, backend) == 0)
-            keeps = keeps && !(*k)->cut_changes_bits;
-    return keeps;
-}
-
 static void backend_agrees(const char *backend)
 {
     double worst;
