@@ -130,8 +130,8 @@ $(BUILD)/tests/ektm-tests: $(call object,$(TESTS)) $(LIBRARY)
 SCALAR := -fno-tree-vectorize -fno-tree-slp-vectorize
 $(call object,$(REFERENCE)): override CFLAGS += $(SCALAR)
 
-# What follows a library's product is plain C for the compiler to vectorise.
-$(BUILD)/kernels/epilogue.o: override CFLAGS += -O3 $(if $(filter x86_64,$(ARCH)),-mprefer-vector-width=512)
+# What comes before a product and what follows a library's is plain C for the compiler to vectorise.
+$(BUILD)/kernels/epilogue.o $(BUILD)/kernels/rounding.o: override CFLAGS += -O3 $(if $(filter x86_64,$(ARCH)),-mprefer-vector-width=512)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)

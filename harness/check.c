@@ -1,6 +1,7 @@
 /* `ektm check`: every kernel against the scalar reference. */
 #include "harness/arguments.h"
 #include "harness/command.h"
+#include "harness/model/inputs.h"
 #include "harness/verify/bed.h"
 
 #include <math.h>
@@ -30,21 +31,20 @@ static bool takes_part(const struct check *check, const struct kernel *kernel)
            kernel_usable(kernel, reason, sizeof reason);
 }
 
-static void note(struct tally *tally, const struct kernel *kernel, const struct trial *trial,
+static void note(struct tally *tally, const struct kernel *kernel, const char *shape,
                  const struct verdict *verdict)
 {
-    char shape[256];
     tally->trials++;
     tally->error = fmax(tally->error, verdict->error);
-    if (verdict->passed || tally->failures++ >= SHOWN)
-        return;
-    trial_describe(trial, shape, sizeof shape);
-    printf("FAILED  %-34s %s (%s)\n", kernel->name, verdict->text, shape);
+    if (!verdict->passed && tally->failures++ < SHOWN)
+        printf("FAILED  %-34s %s (%s)\n", kernel->name, verdict->text, shape);
 }
 
 /* Tries every kernel of the trial's op on one bed for each number format. */
 static bool try_all(struct check *check, const struct trial *trial, struct fault *fault)
 {
+    char shape[256];
+    trial_describe(trial, shape, sizeof shape);
     for (enum dtype dtype = 0; dtype < DTYPES; dtype++) {
         struct bed bed;
         bool made = false;
@@ -56,7 +56,7 @@ static bool try_all(struct check *check, const struct trial *trial, struct fault
                 return false;
             made = true;
             struct verdict verdict = bed_try(&bed, kernels[k]);
-            note(&check->tally[k], kernels[k], trial, &verdict);
+            note(&check->tally[k], kernels[k], shape, &verdict);
         }
         if (made)
             bed_free(&bed);
@@ -111,6 +111,98 @@ static bool try_layers(struct check *check, const struct ektm_preset *preset, st
     return fine;
 }
 
+/* ---- a model of a file ----------------------------------------------------------------------- */
+
+/* Rows made up for a model, and their activations by the scalar reference as far as it has come. */
+struct checkup {
+    struct model model;
+    struct activations activations;
+    size_t rows;
+};
+
+/* So that what is not computed is found out. */
+static void forget_outputs(const struct op *op, const struct call *call)
+{
+    for (size_t i = 0; i < op->operands; i++)
+        for (size_t r = 0; op->operand[i].role == ROLE_OUT && r < call->dims.extent[BATCH]; r++)
+            for (size_t c = 0; c < operand_row(&op->operand[i], &call->dims); c++)
+                real_put(&call->tensor[i], r, c, (double)NAN);
+}
+
+/* Every kernel of the layer's format, on the layer's own weights and true inputs; then the
+ * reference, so that the next layer has its own. */
+static bool try_own_layer(struct check *check, struct checkup *c, size_t layer, struct fault *fault)
+{
+    const struct ektm_layer *l = &c->model.ektm.layer[layer];
+    const enum dtype dtype = formats_of(&c->model.formats, l);
+    const struct call call = model_call(&c->model, &c->activations.memory, layer, c->rows, dtype);
+    struct oracle oracle;
+    char shape[96];
+    snprintf(shape, sizeof shape, "%s of task %zu, BATCH %zu", l->name, l->task, c->rows);
+    if (!oracle_make(&oracle, l->op, &call, dtype_roundoff(dtype_sums(dtype)), fault))
+        return false;
+    bool fine = true;
+    for (size_t k = 0; kernels[k] && fine; k++) {
+        struct call own = call;
+        struct verdict verdict = {.passed = false};
+        if (kernels[k]->op != l->op || kernels[k]->dtype != dtype || !takes_part(check, kernels[k]))
+            continue;
+        fine = kernel_prepare(kernels[k], &own) || fault_memory(fault, "packed weights");
+        if (!fine)
+            break;
+        forget_outputs(l->op, &own);
+        kernels[k]->run(&own);
+        verdict.error = oracle_error(&oracle, &own, verdict.text, sizeof verdict.text);
+        verdict.passed = verdict.error <= 1;
+        note(&check->tally[k], kernels[k], shape, &verdict);
+        kernel_release(kernels[k], &own);
+    }
+    l->op->reference(&call);
+    oracle_free(&oracle);
+    return fine;
+}
+
+static bool try_own_layers(struct check *check, struct checkup *c, struct fault *fault)
+{
+    const struct ektm *ektm = &c->model.ektm;
+    const struct ektm_preset sizes = {.name = "", .config = ektm->config};
+    struct id_law law;
+    if (!id_law_parse(&law, NULL, fault) ||
+        !activations_make(&c->activations, &c->model, c->rows, c->rows * inputs_ids_per_row(&sizes),
+                          fault))
+        return false;
+    inputs_random(&c->activations, &sizes, &law, c->rows, check->arguments.seed);
+    bool fine = true;
+    for (size_t l = 0; l < ektm->layers && fine; l++) {
+        progress(ektm->layer[l].name, l, ektm->layers);
+        fine = !names_admit(&check->arguments.op, ektm->layer[l].op->name) ||
+               try_own_layer(check, c, l, fault);
+    }
+    progress("", 1, 1);
+    activations_free(&c->activations);
+    return fine;
+}
+
+/* The layers of the model that --model names, in the formats that it asks for. */
+static bool try_model(struct check *check, struct fault *fault)
+{
+    enum { MODEL_ROWS = 64 };
+    struct checkup c = {.rows = MODEL_ROWS};
+    struct topology topology;
+    if (!check->arguments.model)
+        return true;
+    if (!topology_load(&topology, NULL, fault))
+        return false;
+    bool loaded = model_load(&c.model, check->arguments.model, &topology, fault);
+    bool fine = loaded &&
+                model_narrow_all(&c.model, &c.model.formats, &topology, PAGES_THP, fault) &&
+                try_own_layers(check, &c, fault);
+    if (loaded)
+        model_free(&c.model);
+    topology_free(&topology);
+    return fine;
+}
+
 static bool try_everything(struct check *check, struct fault *fault)
 {
     for (const struct op *const *op = ops; *op; op++)
@@ -119,7 +211,7 @@ static bool try_everything(struct check *check, struct fault *fault)
     for (size_t i = 0; i < check->arguments.preset.count; i++)
         if (!try_layers(check, ektm_preset_find(check->arguments.preset.name[i]), fault))
             return false;
-    return true;
+    return try_model(check, fault);
 }
 
 /* ---- what is asked for ----------------------------------------------------------------------- */
@@ -205,10 +297,12 @@ int check_command(int argc, char **argv)
     arguments_parse(
         &check.arguments,
         TAKES(OPTION_OP) | TAKES(OPTION_DTYPE) | TAKES(OPTION_BACKEND) | TAKES(OPTION_KERNEL) |
-            TAKES(OPTION_PRESET) | TAKES(OPTION_BATCH) | TAKES(OPTION_SEED) | TAKES(OPTION_QUICK),
+            TAKES(OPTION_PRESET) | TAKES(OPTION_MODEL) | TAKES(OPTION_BATCH) | TAKES(OPTION_SEED) |
+            TAKES(OPTION_QUICK),
         "Tries every kernel that runs here on awkward shapes, its operands against guard "
         "pages, and compares the results with the scalar reference. --preset adds the "
-        "layers of a model at their own sizes, for the rows that --batch gives.",
+        "layers of a model at their own sizes, for the rows that --batch gives; --model the layers "
+        "of a file, with its weights, in the formats that it asks for.",
         argc, argv);
     if (!sensible(&check.arguments, &fault))
         return fault_print(&fault);

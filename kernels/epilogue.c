@@ -2,10 +2,6 @@
  * code at run time, so they must, too. */
 #include "kernels/epilogue.h"
 
-#include "kernels/cpu.h"
-
-#include <stdint.h>
-
 /* A dot product is so many sums side by side. */
 enum { CHAINS = 16 };
 typedef float sums __attribute__((vector_size(CHAINS * sizeof(float)), aligned(4), may_alias));
@@ -32,10 +28,10 @@ typedef int32_t masks __attribute__((vector_size(CHAINS * sizeof(int32_t)), alig
 #define TARGET
 #include "kernels/epilogue_level.h"
 
-const struct epilogue *epilogue_here(void)
+const struct epilogue *epilogue_at(enum isa isa)
 {
 #if defined(__x86_64__)
-    switch (isa_widest()) {
+    switch (isa) {
     case ISA_AVX512:
         return &epilogue_avx512;
     case ISA_AVX2:
@@ -44,5 +40,8 @@ const struct epilogue *epilogue_here(void)
         break;
     }
 #endif
+    (void)isa;
     return &epilogue_baseline;
 }
+
+const struct epilogue *epilogue_here(void) { return epilogue_at(isa_widest()); }

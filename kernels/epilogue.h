@@ -6,7 +6,8 @@
 #ifndef EKTM_KERNELS_EPILOGUE_H
 #define EKTM_KERNELS_EPILOGUE_H
 
-#include <stddef.h>
+#include "kernels/cpu.h"
+#include "reference/quantize.h"
 
 /* A matrix of which only the elements of its rows are read. */
 struct rows {
@@ -14,7 +15,22 @@ struct rows {
     size_t ld;
 };
 
+/* Products of integers, and what they stand for: those of row r and output o for
+ * scale[o] (rounding[r].scale sums[r, o] + rounding[r].low (sum of the weights' integers)). */
+struct integers {
+    const int32_t *sums;
+    size_t ld;
+    const struct rounding *rounding; /* [rows] */
+    const float *scale;              /* [outs] */
+    const float *total;              /* [outs]: scale times the sum of the weights' integers */
+};
+
 struct epilogue {
+    /* y[r, o] = max(start[o] + what the sums stand for, floor), NaN kept. Without a start, which
+     * is NULL then, they are added to y. */
+    void (*dequantize)(float *y, size_t ld, const struct integers *from, const float *start,
+                       float floor, size_t rows, size_t outs);
+
     /* y[r, o] += bias[o] */
     void (*bias)(float *y, size_t ld, const float *bias, size_t rows, size_t outs);
 
@@ -32,6 +48,9 @@ struct epilogue {
     /* p[r * ld] = sigmoid(logit[r]) */
     void (*predict)(float *p, size_t ld, const float *logit, size_t rows);
 };
+
+/* Compiled for that level. */
+const struct epilogue *epilogue_at(enum isa isa);
 
 /* Compiled for the widest instruction set that this CPU has. */
 const struct epilogue *epilogue_here(void);

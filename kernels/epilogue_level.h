@@ -28,6 +28,31 @@ static inline TARGET float LEVEL(logistic)(float x)
     return 1 / (1 + e * power.value);
 }
 
+static inline TARGET float LEVEL(meaning)(const struct integers *from, const struct rounding *row,
+                                          const int32_t *products, size_t o)
+{
+    return MULTIPLY_ADD(row->low, from->total[o],
+                        from->scale[o] * (row->scale * (float)products[o]));
+}
+
+static TARGET void LEVEL(dequantize)(float *y, size_t ld, const struct integers *integers,
+                                     const float *start, float floor, size_t rows, size_t outs)
+{
+    const struct integers from = *integers;
+    const size_t fresh = start ? outs : 0, added = outs - fresh;
+    for (size_t r = 0; r < rows; r++) {
+        float *restrict to = y + r * ld;
+        const int32_t *products = from.sums + r * from.ld;
+        const struct rounding row = from.rounding[r];
+        for (size_t o = 0; o < fresh; o++) {
+            const float sum = start[o] + LEVEL(meaning)(&from, &row, products, o);
+            to[o] = sum < floor ? floor : sum;
+        }
+        for (size_t o = 0; o < added; o++)
+            to[o] += LEVEL(meaning)(&from, &row, products, o);
+    }
+}
+
 static TARGET void LEVEL(bias)(float *y, size_t ld, const float *bias, size_t rows, size_t outs)
 {
     for (size_t r = 0; r < rows; r++) {
@@ -97,5 +122,5 @@ static TARGET void LEVEL(predict)(float *p, size_t ld, const float *logit, size_
 }
 
 static const struct epilogue LEVEL(epilogue) = {
-    LEVEL(bias), LEVEL(relu), LEVEL(gate), LEVEL(units), LEVEL(predict),
+    LEVEL(dequantize), LEVEL(bias), LEVEL(relu), LEVEL(gate), LEVEL(units), LEVEL(predict),
 };

@@ -32,6 +32,10 @@ struct kernel {
 
     unsigned features; /* what it needs beyond the level: OR of enum feature (cpu.h) */
 
+    /* Whether its backend, where that is usable, has what it needs here. If not, writes why into
+     * `reason`. Absent where it always has. */
+    bool (*usable)(char *reason, size_t size);
+
     /* A library computes a row in another order when there are other rows beside it: cutting a
      * batch may change last bits of the result, within the bound. Every other kernel keeps them. */
     bool cut_changes_bits;

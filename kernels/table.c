@@ -93,7 +93,8 @@ const struct backend *const backends[] = {
 bool kernel_usable(const struct kernel *kernel, char *reason, size_t size)
 {
     return kernel->backend->usable(reason, size) && isa_usable(kernel->isa, reason, size) &&
-           features_usable(kernel->features, reason, size);
+           features_usable(kernel->features, reason, size) &&
+           (!kernel->usable || kernel->usable(reason, size));
 }
 
 const struct kernel *kernel_find(const char *name)

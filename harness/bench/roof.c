@@ -129,39 +129,34 @@ static bool add_stream(struct roof *roof, const struct run *run, enum dtype dtyp
     return true;
 }
 
-/* The rows that an embedding reads, in its order, and as much written as it writes; each member
- * begins elsewhere, as it does there. */
+static size_t gather_sums(const struct need *need, size_t count, size_t piece)
+{
+    size_t bags = need->rows_all * need->subject->preset->config.fields;
+    return (piece * bags + count - 1) / count;
+}
+
+/* One way to gather the embedding's rows, in its order, to as many sums as it has bags, of as many
+ * ids each on the average; each member begins elsewhere, as it does there. */
 static bool add_gather(struct roof *roof, const struct run *run, const struct kernel *kernel,
-                       struct fault *fault)
+                       size_t lines, size_t piece, struct fault *fault)
 {
     const struct need *need = &roof->need;
     const struct ektm_config *config = &need->subject->preset->config;
     const enum dtype dtype = kernel->dtype;
-    size_t count, members = team_members(run->team);
-    roof->ids =
-        roof->ids ? roof->ids : subject_table_rows(need->subject, need->rows_all, &roof->ids_count);
-    count = roof->ids_count;
-    if (!roof->ids)
-        return fault_memory(fault, "the probes");
-    size_t batch = need->rows * count / need->rows_all;
-    size_t piece = batch > IDS_PIECE ? batch : IDS_PIECE;
-    piece = piece > count ? count : piece < 1 ? 1 : piece;
+    size_t count = roof->ids_count, members = team_members(run->team);
+    size_t sums = gather_sums(need, count, piece);
+    struct tensor table = subject_table(need->subject, dtype);
     struct probe *probe = add(roof, run, kernel, dtype, count / piece, fault);
     if (!probe)
         return false;
-    /* As many sums as the embedding has bags, of as many ids each on the average. */
-    size_t sums = (piece * need->rows_all * config->fields + count - 1) / count;
-    roof->sums_bytes = members * sums * config->width * sizeof *roof->sums;
-    roof->sums = roof->sums ? roof->sums : memory_alloc(roof->sums_bytes, run->plan.pages);
-    if (!roof->sums)
-        return fault_memory(fault, "the probes");
-    struct tensor table = subject_table(need->subject, dtype);
     for (size_t t = 0; t < probe->turns; t++)
         for (size_t m = 0; m < members; m++) {
             size_t from = (t + m * probe->turns / members) % probe->turns * piece;
-            *probe_call(probe, t, m) =
+            struct call *call = probe_call(probe, t, m);
+            *call =
                 gather_call(&table, subject_rows(need->subject), config->width, roof->ids + from,
                             piece, roof->sums + m * sums * config->width, sums);
+            call->options.lines_ahead = lines;
         }
     double bytes =
         subject_embedding_bytes(need->subject, need->subject->activations.rows_max, dtype);
@@ -189,15 +184,61 @@ static bool add_peaks(struct roof *roof, const struct run *run, enum dtype dtype
     return fine;
 }
 
+/* The ids that gathers read, and room for their sums; `*piece` becomes the ids of one call. */
+static bool make_gathers(struct roof *roof, const struct run *run, size_t *piece,
+                         struct fault *fault)
+{
+    const struct need *need = &roof->need;
+    if (!roof->ids)
+        roof->ids = subject_table_rows(need->subject, need->rows_all, &roof->ids_count);
+    if (!roof->ids)
+        return fault_memory(fault, "the probes");
+    const size_t count = roof->ids_count, batch = need->rows * count / need->rows_all;
+    const size_t wanted = batch > IDS_PIECE ? batch : IDS_PIECE;
+    *piece = wanted > count ? count : wanted < 1 ? 1 : wanted;
+    if (roof->sums)
+        return true;
+    roof->sums_bytes = team_members(run->team) * gather_sums(need, count, *piece) *
+                       need->subject->preset->config.width * sizeof *roof->sums;
+    roof->sums = memory_alloc(roof->sums_bytes, run->plan.pages);
+    return roof->sums || fault_memory(fault, "the probes");
+}
+
+/* No single way to gather is the best on every machine and for every table: each instruction set's
+ * probe is tried, with as many lines asked for as it chooses and with fewer. The best is the
+ * ceiling. */
+static bool add_gathers(struct roof *roof, const struct run *run, enum dtype dtype,
+                        struct fault *fault)
+{
+    static const size_t lines[] = {0, 192};
+    size_t piece = 0, before = roof->count;
+    char reason[128];
+    if (!make_gathers(roof, run, &piece, fault))
+        return false;
+    for (const struct kernel *const *k = kernels; *k; k++)
+        for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+            if ((*k)->op == &gather_op && (*k)->dtype == dtype && !is_plain(*k) &&
+                (*k)->isa != ISA_SCALAR && kernel_usable(*k, reason, sizeof reason) &&
+                roof->count < before + GATHERS_MOST &&
+                !add_gather(roof, run, *k, lines[i], piece, fault))
+                return false;
+    const struct kernel *plain = best_probe(&gather_op, dtype, ISAS);
+    if (roof->count == before && plain && !add_gather(roof, run, plain, 0, piece, fault))
+        return false;
+    /* As far apart as can be: the next one would find in a cache what one has just read. */
+    const size_t ways = roof->count - before, members = team_members(run->team);
+    for (size_t i = before; i < roof->count; i++)
+        roof->probe[i].at = (i - before) * roof->probe[i].turns / (ways * members);
+    return true;
+}
+
 static bool add_all(struct roof *roof, const struct run *run, struct fault *fault)
 {
     bool fine = true;
-    for (enum dtype d = 0; d < DTYPES && fine; d++) {
-        const struct kernel *gather = best_probe(&gather_op, d, ISAS);
+    for (enum dtype d = 0; d < DTYPES && fine; d++)
         fine = add_peaks(roof, run, d, fault) &&
                (!roof->need.stream[d].bytes || add_stream(roof, run, d, fault)) &&
-               (!roof->need.gathers[d] || !gather || add_gather(roof, run, gather, fault));
-    }
+               (!roof->need.gathers[d] || add_gathers(roof, run, d, fault));
     return fine;
 }
 
@@ -290,16 +331,20 @@ struct work work_of(const struct op *op, const struct call *call, bool inner)
     return work;
 }
 
-/* The probe of that op beside kernels of the format (and, for peaks, of the level); or NULL. */
+/* The probe of that op beside kernels of the format (and, for peaks, of the level) that was
+ * fastest, or NULL. */
 static const struct probe *find(const struct roof *roof, const struct op *op,
                                 struct arithmetic arithmetic)
 {
     const struct kernel *peak = peak_of(arithmetic);
+    const struct probe *best = NULL;
     for (size_t i = 0; i < roof->count; i++)
         if (roof->probe[i].kernel->op == op && roof->dtype[i] == arithmetic.dtype &&
-            (op != peak_op(arithmetic.dtype) || (peak && roof->probe[i].kernel->isa == peak->isa)))
-            return &roof->probe[i];
-    return NULL;
+            (op != peak_op(arithmetic.dtype) ||
+             (peak && roof->probe[i].kernel->isa == peak->isa)) &&
+            (!best || !(roof->rate[best - roof->probe] >= roof->rate[i])))
+            best = &roof->probe[i];
+    return best;
 }
 
 static double time_of(const struct roof *roof, const struct op *op, struct arithmetic arithmetic,

@@ -26,7 +26,9 @@ struct need {
     bool alone;                    /* each sample is one call: the caches are cold               */
 };
 
-enum { ROOF_MAX = 3 * (ISAS + 2) };
+/* Ways to gather that are tried for each format: kernels, and for each of them lines asked for in
+ * advance. */
+enum { GATHERS_MOST = 6, ROOF_MAX = 3 * (ISAS + 1 + GATHERS_MOST) };
 
 struct roof {
     struct need need;

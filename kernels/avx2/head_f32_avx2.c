@@ -42,15 +42,15 @@ INLINE void add_units(__m256 (*logit)[TILE_ROWS], const struct head *h, size_t r
                       const size_t rows, const size_t vectors)
 {
     __m256 sum[TILE_ROWS][WIDE_VECTORS];
-    const size_t terms = h->panels->terms, stride = at_most(vectors, PANEL_VECTORS) * LANES;
+    const size_t terms = h->panels->terms;
     for (size_t r = 0; r < rows; r++)
         for (size_t v = 0; v < vectors; v++)
             sum[r][v] = _mm256_load_ps(h->panels->bias + unit + v * LANES);
     /* The logits wait in memory: 16 registers do not hold them beside a tile, and a compiler might
      * put aside one of the sums instead. */
     __asm__("" : "+m"(*logit));
-    tile_add(sum, h->x + row * h->ld, h->ld, h->panels->weight + unit * terms, stride,
-             PANEL * terms, terms, rows, vectors);
+    tile_add(sum, h->x + row * h->ld, h->ld, h->panels->weight + unit * terms, PANEL * terms, terms,
+             rows, vectors);
     for (size_t v = 0; v < vectors; v++) {
         const struct lanes lanes = lanes_of(h->panels->outs - unit - v * LANES);
         const __m256 w = load_lanes(h->w + unit + v * LANES, lanes);

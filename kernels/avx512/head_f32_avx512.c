@@ -42,12 +42,12 @@ INLINE void add_units(__m512 logit[TILE_ROWS], const struct head *h, size_t row,
                       const size_t rows, const size_t vectors)
 {
     __m512 sum[TILE_ROWS][WIDE_VECTORS];
-    const size_t terms = h->panels->terms, stride = at_most(vectors, PANEL_VECTORS) * LANES;
+    const size_t terms = h->panels->terms;
     for (size_t r = 0; r < rows; r++)
         for (size_t v = 0; v < vectors; v++)
             sum[r][v] = _mm512_load_ps(h->panels->bias + unit + v * LANES);
-    tile_add(sum, h->x + row * h->ld, h->ld, h->panels->weight + unit * terms, stride,
-             PANEL * terms, terms, rows, vectors);
+    tile_add(sum, h->x + row * h->ld, h->ld, h->panels->weight + unit * terms, PANEL * terms, terms,
+             rows, vectors);
     for (size_t v = 0; v < vectors; v++) {
         const __mmask16 lanes = lanes_of(h->panels->outs - unit - v * LANES);
         const __m512 w = _mm512_maskz_loadu_ps(lanes, h->w + unit + v * LANES);

@@ -8,9 +8,12 @@
  *                                 64 x rows tile of y, as it lies, still in L1 for the epilogue
  *
  * A tile at most one vector wide is summed in another order for few rows than for many: the library
- * then splits a sum over several registers, so `cut_changes_bits`. Inputs go in blocks of 256, so
- * that a panel's block stays in L2 while all rows go past it. The first block overwrites the tile,
- * the others add to it. */
+ * then splits a sum over several registers, so `cut_changes_bits`. Inputs go in blocks of 256, of
+ * i8 512, so that a panel's block stays in L2 while all rows go past it. The first block overwrites
+ * the tile, the others add to it.
+ *
+ * Of bf16, 2 inputs of an output lie side by side, of i8 4: what an instruction multiplies at a
+ * time. What fills up the last group is zero. The rows come rounded then, sums are f32 or i32. */
 #ifndef EKTM_KERNELS_LIBXSMM_TILES_H
 #define EKTM_KERNELS_LIBXSMM_TILES_H
 
@@ -23,8 +26,8 @@ enum { TILE_OUTS = 64, TILE_ROWS_LOG = 6, TILE_ROWS = 1 << TILE_ROWS_LOG, TILES_
 
 struct tiles;
 
-/* What a product is of: weights [outs, ins], and the leading dimensions of x and y that code is
- * generated for (0: not known). `add`: to what y holds. */
+/* What a product is of: weights [outs, ins] in f32, bf16 or i8, and the leading dimensions of x and
+ * y that code is generated for (0: not known). `add`: to what y holds. */
 struct tiles_spec {
     const struct tensor *weight;
     size_t ins, outs, ldx, ldy;
@@ -46,9 +49,16 @@ const char *tiles_path(const struct tiles *tiles);
 size_t tiles_rows(const struct tiles *tiles, size_t ldx, size_t ldy, size_t left);
 
 /* Outputs `out` to `out` + TILE_OUTS or to the last one, `out` a multiple of TILE_OUTS, of `rows`
- * rows, as many as tiles_rows said. x and y point to the first row's first element. */
-void tiles_run(const struct tiles *tiles, const float *x, size_t ldx, float *y, size_t ldy,
+ * rows, as many as tiles_rows said. x and y point to the first row's first element; rows of x are
+ * filled up with zeros to whole groups. */
+void tiles_run(const struct tiles *tiles, const void *x, size_t ldx, void *y, size_t ldy,
                size_t out, size_t rows);
+
+/* Whether the library generates code of that format for this CPU. */
+bool tiles_generates(enum dtype dtype);
+
+/* Whether what it generates of i8 adds up integers exactly: without VNNI it saturates 16 bits. */
+bool tiles_exact(void);
 
 static inline size_t at_most(size_t count, size_t limit) { return count < limit ? count : limit; }
 

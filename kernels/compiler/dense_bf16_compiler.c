@@ -1,0 +1,24 @@
+/* Dense layer: y = activation(W x + b), in bf16.
+ *
+ * A block of 32 rows is rounded once, and takes the products of one input after the other, weights
+ * widened on their way; bias and activation follow. Bound by reading the weights and the sums from
+ * cache, and by widening, once for every multiply-add; for a single row, by reading the weights
+ * once. */
+#include "kernels/compiler/bf16_layer.h"
+#include "kernels/variant.h"
+
+extern const struct backend compiler_backend;
+
+static void *prepare(const struct call *call) { return narrow_dense(call, &by_compiler); }
+
+const struct kernel KERNEL = {
+    .name = KERNEL_NAME,
+    .op = &dense_op,
+    .dtype = DTYPE_BF16,
+    .backend = &compiler_backend,
+    .isa = KERNEL_ISA,
+    .run = narrow_dense_run,
+    .prepare = prepare,
+    .release = narrow_layer_release,
+    .about = "plain C: blocks of 32 rows, one loop, weights widened in it; load-bound",
+};

@@ -1,0 +1,23 @@
+/* Transmitter of one CVR task: m = ReLU(A F + a), in i8.
+ *
+ * A block of 32 rows is rounded once; every sum is the inner product of a row and of an output's
+ * weights, exact in 32 bits; bias and ReLU follow. Bound by reading both factors from cache for
+ * every product, and by adding up a vector's lanes at the end of each. */
+#include "kernels/compiler/i8_layer.h"
+#include "kernels/variant.h"
+
+extern const struct backend compiler_backend;
+
+static void *prepare(const struct call *call) { return narrow_transmitter(call, &by_compiler); }
+
+const struct kernel KERNEL = {
+    .name = KERNEL_NAME,
+    .op = &transmitter_op,
+    .dtype = DTYPE_I8,
+    .backend = &compiler_backend,
+    .isa = KERNEL_ISA,
+    .run = narrow_transmitter_run,
+    .prepare = prepare,
+    .release = narrow_layer_release,
+    .about = "plain C: blocks of 32 rows, inner products of 16-bit numbers; load-bound",
+};

@@ -1,0 +1,25 @@
+/* Enhanced module of one CVR task: g = sigmoid(G_f f + G_m m + c), z = f + g m, in bf16.
+ *
+ * Up to 64 rows are rounded once; tiles of 64 outputs follow over f, then over m on top, by
+ * tiles.h's generated code; the gate while the tile is in L1. Bound by the multiply-adds; for a
+ * single row by reading the weights. */
+#include "kernels/libxsmm/narrow.h"
+#include "kernels/variant.h"
+
+extern const struct backend libxsmm_backend;
+
+static void *prepare(const struct call *call) { return narrow_enhanced(call, &bf16_by_libxsmm); }
+
+const struct kernel enhanced_bf16_libxsmm = {
+    .name = "enhanced_bf16_libxsmm",
+    .op = &enhanced_op,
+    .dtype = DTYPE_BF16,
+    .backend = &libxsmm_backend,
+    .usable = libxsmm_has_bf16,
+    .cut_changes_bits = true,
+    .run = narrow_enhanced_run,
+    .prepare = prepare,
+    .release = narrow_layer_release,
+    .path = narrow_layer_path,
+    .about = "generated tiles of 64 outputs x 64 rows over f, then m; gate by loops in L1",
+};
