@@ -78,7 +78,7 @@ Test(narrow, quantize_keeps_what_it_need_not_change)
     cr_expect(same_file("m", "none"), "i8 for no layer");
 }
 
-/* Of the table's 4 * 100 rows of 8 numbers, the 12 bytes of a row of the projection, ... */
+/* The tables: 4 * 100 rows of 8 numbers, in i8 16 bytes each. */
 Test(narrow, quantize_tells_sizes_and_errors)
 {
     tiny();
@@ -197,6 +197,39 @@ Test(narrow, predictions_stay_near_with_task_vectors_and_mean_pooling)
 {
     model_and_rows("--router task --pooling mean --tau 0.5");
     expect_bounds();
+}
+
+/* ---- against the oracle ---------------------------------------------------------------------- */
+
+/* Within what rounding an input to either neighbour may do to a row, which for most rows is
+ * nothing: the scalar loops never come near such a turn but by chance. */
+static void expect_agreement(const char *dtype, const char *backend)
+{
+    double median, most, far;
+    predict("q", backend, "", "one");
+    cr_assert_eq(run("python3 tests/ektm_oracle.py compare @/q @/rows @/one > @/said 2> @/talk"), 0,
+                 "%s by %s: %s", dtype, backend, text_of("talk"));
+    char *text = text_of("said");
+    cr_assert_eq(sscanf(text, "median %lf most %lf far %lf", &median, &most, &far), 3, "%s", text);
+    cr_expect(median < 5e-3, "%s by %s: the bounds say nothing: %s", dtype, backend, text);
+    cr_expect(far < 3e-2, "%s by %s: %s", dtype, backend, text);
+    free(text);
+}
+
+Test(narrow, predictions_agree_with_the_oracle)
+{
+    static const char *const models[] = {"--router sample",
+                                         "--router task --pooling mean --tau 0.5"};
+    static const char *const dtypes[] = {"bf16", "i8", "bf16,embedding=i8,head=f32", "dense=i8"};
+    for (size_t m = 0; m < sizeof models / sizeof *models; m++) {
+        model_and_rows(models[m]);
+        for (size_t d = 0; d < sizeof dtypes / sizeof *dtypes; d++) {
+            quantize("m", dtypes[d], "q");
+            for (const struct backend *const *b = backends; *b; b++)
+                if (runs_here(*b) && (strcmp((*b)->name, "reference") == 0 || has_baselines()))
+                    expect_agreement(dtypes[d], (*b)->name);
+        }
+    }
 }
 
 /* ---- quality --------------------------------------------------------------------------------- */
