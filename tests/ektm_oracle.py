@@ -401,6 +401,12 @@ def make_model(arguments):
         linear(f"base.{i}", 1, d)
     if a.router == "task":
         add("router.task", a.tasks, d)
+    if a.huge:
+        for name, _, numbers in tensors:
+            if name == "embedding.0.weight":
+                numbers[:2] = [3e38, -3e38]
+            if name == "tower.1.weight":
+                numbers[0] = 3.4e38
     rng.shuffle(tensors)
     metadata = {"router": a.router, "tau": repr(a.tau), "pooling": a.pooling, "format": "pt"}
     if a.bare:
@@ -442,6 +448,7 @@ def main():
     one.add_argument("--pooling", choices=["sum", "mean"], default="sum")
     one.add_argument("--tau", type=float, default=1.0)
     one.add_argument("--bf16", action="store_true", help="some tensors in BF16")
+    one.add_argument("--huge", action="store_true", help="some numbers near the largest in f32")
     one.add_argument("--bare", action="store_true", help="without metadata")
     one.set_defaults(run=make_model)
     one = commands.add_parser("rows")

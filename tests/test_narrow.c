@@ -103,6 +103,23 @@ Test(narrow, quantize_tells_sizes_and_errors)
     free(text);
 }
 
+/* What f32 can hold and bf16 or the steps of a table's row cannot. */
+Test(narrow, quantize_refuses_numbers_that_leave_the_format)
+{
+    model_and_rows("--huge");
+    static const char *const dtypes[] = {"bf16", "tower=bf16", "i8", "embedding=i8"};
+    for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++) {
+        cr_expect_eq(
+            run("EKTM quantize --model @/m --dtype %s --out @/q > @/said 2> @/talk", dtypes[i]),
+            STATUS_CALLER, "%s", dtypes[i]);
+        cr_expect(contains("talk", i < 2 ? "--dtype: layer tower has weights too large for bf16"
+                                         : "--dtype: layer embedding has weights too large for i8"),
+                  "%s: %s", dtypes[i], text_of("talk"));
+        cr_expect_neq(run("test -e @/q"), 0, "%s leaves a file", dtypes[i]);
+    }
+    quantize("m", "tower=i8,embedding=bf16", "q");
+}
+
 /* ---- predict --------------------------------------------------------------------------------- */
 
 static bool has_baseline(const char *op, enum dtype dtype)
