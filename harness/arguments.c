@@ -195,6 +195,8 @@ static bool parse_dtypes(struct arguments *o, char *text, const char *where, str
         if (!strchr(word, '=') && !dtype_exists(word))
             return fault_caller(fault, "--%s: '%s' is not known; %s", where, word,
                                 dtypes_allowed());
+        if (o->dtype.count == OPTION_LIST_MAX)
+            return fault_caller(fault, "--%s: more than %d names", where, OPTION_LIST_MAX);
         if (!strchr(word, '='))
             o->dtype.name[o->dtype.count++] = word;
         if ((strchr(word, '=') || o->dtype.count == 1) &&

@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A layer's weights in f32 and in its format; of a per-task layer those of all tasks. */
@@ -53,30 +54,62 @@ static void print_cost(const char *name, const char *format, const struct cost *
         printf("  %8s\n", "-");
 }
 
-static void report(const struct model *model, const struct formats *formats)
+/* Of each layer. A number that leaves the range of its format is a fault. */
+static bool measure(struct cost *cost, const struct model *model, const struct formats *formats,
+                    struct fault *fault)
 {
-    const struct ektm *ektm = &model->ektm;
+    for (size_t l = 0; l < model->ektm.layers; l++) {
+        const struct ektm_layer *layer = &model->ektm.layer[l];
+        const enum dtype dtype = formats_of(formats, layer);
+        add_layer(&cost[l], model, l, dtype);
+        if (!isfinite(cost[l].error_square))
+            return fault_caller(fault, "--dtype: layer %s has weights too large for %s",
+                                layer->name, dtype_name(dtype));
+    }
+    return true;
+}
+
+static void add_cost(struct cost *to, const struct cost *cost)
+{
+    to->elements += cost->elements;
+    to->wide_bytes += cost->wide_bytes;
+    to->bytes += cost->bytes;
+    to->square += cost->square;
+    to->error_square += cost->error_square;
+}
+
+static void report(const struct cost *cost, const struct ektm *ektm, const struct formats *formats)
+{
     struct cost all = {0}, layer = {0};
     printf("%-12s %-6s %12s %11s %11s  %s\n", "layer", "format", "weights", "f32 KiB", "KiB",
            "error");
     for (size_t l = 0; l < ektm->layers; l++) {
-        const enum dtype dtype = formats_of(formats, &ektm->layer[l]);
         if (!ektm_repeats(ektm, l))
             layer = (struct cost){0};
-        add_layer(&layer, model, l, dtype);
+        add_cost(&layer, &cost[l]);
         const bool last = l + 1 == ektm->layers || !ektm_repeats(ektm, l + 1);
         if (!last || layer.elements == 0)
             continue;
-        print_cost(ektm->layer[l].name, dtype_name(dtype), &layer);
-        all.elements += layer.elements;
-        all.wide_bytes += layer.wide_bytes;
-        all.bytes += layer.bytes;
-        all.square += layer.square;
-        all.error_square += layer.error_square;
+        print_cost(ektm->layer[l].name, dtype_name(formats_of(formats, &ektm->layer[l])), &layer);
+        add_cost(&all, &layer);
     }
     print_cost("all", formats_kind(formats, ektm), &all);
     printf("error: root of the mean square of what rounding changes, over that of the weights;\n"
            "`ektm quality` tells what it does to predictions\n");
+}
+
+static bool write_and_report(const struct model *model, const struct arguments *a,
+                             struct fault *fault)
+{
+    struct cost *cost = calloc(model->ektm.layers, sizeof *cost);
+    if (!cost)
+        return fault_memory(fault, "what layers cost");
+    bool fine =
+        measure(cost, model, &a->formats, fault) && model_save(model, &a->formats, a->out, fault);
+    if (fine)
+        report(cost, &model->ektm, &a->formats);
+    free(cost);
+    return fine;
 }
 
 static bool quantize(const struct arguments *a, const struct topology *topology,
@@ -87,9 +120,7 @@ static bool quantize(const struct arguments *a, const struct topology *topology,
         return false;
     bool fine = formats_check(&a->formats, &model.ektm, "--dtype", fault) &&
                 model_narrow_all(&model, &a->formats, topology, PAGES_THP, fault) &&
-                model_save(&model, &a->formats, a->out, fault);
-    if (fine)
-        report(&model, &a->formats);
+                write_and_report(&model, a, fault);
     model_free(&model);
     return fine;
 }

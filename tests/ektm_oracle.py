@@ -7,6 +7,15 @@ Python's own arithmetic, and makes models and rows of any sizes to try.
   ektm_oracle.py model OUT [sizes]      a weights file with random numbers
   ektm_oracle.py rows MODEL OUT         a file of random rows for that model
   ektm_oracle.py predict MODEL ROWS     predictions as CSV on standard output, 17 digits
+  ektm_oracle.py compare MODEL ROWS PREDICTIONS
+                                        whether predictions are within the bounds that follow from
+                                        the model's number formats
+
+A file's tensors may be BF16, or I8 with NAME.scale (and NAME.offset) beside it: row r stands for
+offset[r] + scale[r] q. The metadata's `formats` say what a layer rounds its inputs to, as
+reference/quantize.h writes it down. Two programs that sum in another order may round an input to
+different neighbours; how far that takes them apart is estimated beside each number, by errors that
+add up as independent ones do (Higham and Mary, SIAM J. Sci. Comput. 41(5), 2019).
 """
 
 import argparse
@@ -14,6 +23,7 @@ import json
 import math
 import random
 import struct
+import sys
 
 # ---- weights file --------------------------------------------------------------------------------
 
@@ -49,13 +59,25 @@ def read_weights(path):
     (length,) = struct.unpack_from("<Q", raw)
     header = json.loads(raw[8 : 8 + length])
     metadata = header.pop("__metadata__", {})
-    data, weights = raw[8 + length :], {}
+    data, weights, integers = raw[8 + length :], {}, []
     for name, entry in header.items():
         begin, end = entry["data_offsets"]
         part = data[begin:end]
+        if entry["dtype"] == "I8":
+            weights[name] = (entry["shape"], list(struct.unpack(f"<{len(part)}b", part)))
+            integers.append(name)
+            continue
         if entry["dtype"] == "BF16":
             part = b"".join(b"\0\0" + part[i : i + 2] for i in range(0, len(part), 2))
         weights[name] = (entry["shape"], list(struct.unpack(f"<{len(part) // 4}f", part)))
+    for name in integers:
+        (rows, columns), q = weights[name]
+        _, scale = weights[name + ".scale"]
+        _, offset = weights.get(name + ".offset", (None, [0.0] * rows))
+        weights[name] = (
+            [rows, columns],
+            [offset[i // columns] + scale[i // columns] * n for i, n in enumerate(q)],
+        )
     return weights, metadata
 
 
@@ -65,6 +87,10 @@ class Model:
         self.router = metadata.get("router", "sample")
         self.tau = float(metadata.get("tau", "1"))
         self.pooling = metadata.get("pooling", "sum")
+        self.formats = dict(
+            word.split("=") if "=" in word else ("", word)
+            for word in metadata.get("formats", "f32").split(",")
+        )
         self.fields = self.count("embedding")
         self.bottoms = self.count("bottom")
         self.tasks = self.count("tower") - 1
@@ -75,6 +101,12 @@ class Model:
         while f"{layer}.{n}.weight" in self.weights:
             n += 1
         return n
+
+    def format(self, layer, op="dense"):
+        for name in (layer, op, ""):
+            if name in self.formats:
+                return self.formats[name]
+        return "f32"
 
     def matrix(self, name):
         return Matrix(*self.weights[name])
@@ -89,6 +121,61 @@ class Matrix:
         self.row = [numbers[i * self.columns : (i + 1) * self.columns] for i in range(self.rows)]
 
 
+# ---- numbers and their errors --------------------------------------------------------------------
+
+U = 2.0**-24  # a rounding of an f32 number
+FUNCTION_ERROR = 1e-7  # of exp, division and what is around them
+SURELY = 6  # times an estimated error: farther apart are no two right programs
+
+
+def bf16(value):
+    """To nearest, ties to even."""
+    (bits,) = struct.unpack("<I", struct.pack("<f", value))
+    return struct.unpack("<f", struct.pack("<I", (bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF0000))[0]
+
+
+class Vector:
+    """Numbers, and for each the size of the error that another program's may have."""
+
+    def __init__(self, value, error):
+        self.value, self.error = value, error
+
+    def __add__(self, other):
+        return Vector(self.value + other.value, self.error + other.error)
+
+    def map(self, function, slope, error=0.0):
+        return Vector([function(v) for v in self.value], [e * slope + error for e in self.error])
+
+
+def round_bf16(x):
+    """Rounding is monotonic: what lies between two numbers comes to lie between theirs."""
+    value = [bf16(v) for v in x.value]
+    error = [
+        max(bf16(v + SURELY * e) - r, r - bf16(v - SURELY * e)) / SURELY
+        for v, e, r in zip(x.value, x.error, value)
+    ]
+    return Vector(value, error)
+
+
+def round_i8(x):
+    low, high, off = min(x.value), max(x.value), max(x.error)
+    step = (high - low) / 255
+    if high - low <= 4 * off:
+        return Vector(x.value, [4 * off + (high - low)] * len(x.value))
+    value, error = [], []
+    for v, e in zip(x.value, x.error):
+        place = (v - low) / step
+        shift = SURELY * (e + 2 * off) / step + 4 * U * place
+        q = round(place)
+        turn = max(round(place + shift) - q, q - round(place - shift))
+        value.append(low + step * q)
+        error.append(off + turn * step / SURELY + U * (abs(low) + step * q))
+    return Vector(value, error)
+
+
+ROUND = {"f32": lambda x: x, "bf16": round_bf16, "i8": round_i8}
+
+
 # ---- layers --------------------------------------------------------------------------------------
 
 
@@ -96,76 +183,137 @@ def dot(a, b):
     return math.fsum(x * y for x, y in zip(a, b))
 
 
-def affine(model, name, x):
+def together(*errors):
+    return math.sqrt(math.fsum(e * e for e in errors))
+
+
+def product(rows, x, kind):
+    """The rows times x, rounded to the format."""
+    rounded = ROUND[kind](x)
+    low = abs(min(x.value)) if kind == "i8" else 0.0  # is added and taken away again
+    value, error = [], []
+    for row in rows:
+        value.append(dot(row, rounded.value))
+        terms = [w * (abs(v) + 2 * low) for w, v in zip(row, rounded.value)]
+        sums = U * math.sqrt(len(row)) * together(*terms)
+        error.append(together(sums, *(w * e for w, e in zip(row, rounded.error))))
+    return Vector(value, error)
+
+
+def add(x, y):
+    value = [a + b for a, b in zip(x.value, y.value)]
+    return Vector(value, [together(a, b, U * v) for a, b, v in zip(x.error, y.error, value)])
+
+
+def affine(model, name, kind, *parts):
+    """Each of the parts, which lie side by side in the weights, is rounded for itself."""
     weight, bias = model.matrix(name + ".weight"), model.vector(name + ".bias")
-    assert len(x) == weight.columns
-    return [dot(row, x) + b for row, b in zip(weight.row, bias)]
+    assert sum(len(x.value) for x in parts) == weight.columns
+    total, begin = Vector(bias, [0.0] * len(bias)), 0
+    for x in parts:
+        end = begin + len(x.value)
+        total = add(total, product([row[begin:end] for row in weight.row], x, kind))
+        begin = end
+    return total
 
 
 def relu(x):
-    return [max(v, 0.0) for v in x]
+    return x.map(lambda v: max(v, 0.0), 1)
 
 
-def sigmoid(x):
+def logistic(x):
     return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
 
 
+def sigmoid(x):
+    return x.map(logistic, 0.25, FUNCTION_ERROR)
+
+
 def cosine(a, b):
-    norms = math.sqrt(dot(a, a)) * math.sqrt(dot(b, b))
-    return dot(a, b) / norms if norms > 0 else 0.0
+    """The turn of a vector by as much as its error, of both, is no less than the cosine's change."""
+    norms = [math.sqrt(dot(x.value, x.value)) for x in (a, b)]
+    errors = [math.sqrt(dot(x.error, x.error)) for x in (a, b)]
+    if min(norms) == 0:
+        return 0.0, 0.0 if max(errors) == 0 else 1.0
+    turn = together(FUNCTION_ERROR, *(e / n for e, n in zip(errors, norms)))
+    return dot(a.value, b.value) / (norms[0] * norms[1]), turn
 
 
 def softmax(x):
-    top = max(x)
-    e = [math.exp(v - top) for v in x]
-    return [v / math.fsum(e) for v in e]
+    """x: pairs of a number and its error."""
+    top = max(v for v, _ in x)
+    e = [math.exp(v - top) for v, _ in x]
+    change = math.expm1(min(2 * max(error for _, error in x), 50)) + FUNCTION_ERROR
+    return [(v / math.fsum(e), min(v / math.fsum(e) * change, 1.0)) for v in e]
 
 
 def embed(model, field, ids):
     table = model.tables[field]
-    total = [math.fsum(column) for column in zip(*(table.row[i] for i in ids))]
     if not ids:
-        return [0.0] * table.columns
-    return [v / len(ids) for v in total] if model.pooling == "mean" else total
+        return Vector([0.0] * table.columns, [0.0] * table.columns)
+    columns = list(zip(*(table.row[i] for i in ids)))
+    share = 1 / len(ids) if model.pooling == "mean" else 1.0
+    error = [U * share * together(0.5, *c) for c in columns]
+    return Vector([math.fsum(c) * share for c in columns], error)
 
 
 def route(model, f):
     """f: the T+1 towers. Returns F_1 .. F_T."""
+    vectors = f[1:]
     if model.router == "task":
-        vectors = model.matrix("router.task").row
-    else:
-        vectors = f[1:]
+        vectors = [Vector(row, [0.0] * len(row)) for row in model.matrix("router.task").row]
     routed = []
     for own in vectors:
-        share = softmax([cosine(own, other) / model.tau for other in vectors])
-        routed.append(
-            [
-                (f0 + math.fsum(s * v for s, v in zip(share, others))) / (model.tasks + 1)
-                for f0, *others in zip(*f)
+        cosines = [cosine(own, other) for other in vectors]
+        share = softmax([(c / model.tau, e / model.tau) for c, e in cosines])
+        total, error = list(f[0].value), list(f[0].error)
+        for (s, change), other in zip(share, f[1:]):
+            total = [t + s * v for t, v in zip(total, other.value)]
+            error = [
+                together(t, s * e, change * v, U * v)
+                for t, e, v in zip(error, other.error, other.value)
             ]
-        )
+        routed.append(Vector(total, error).map(lambda v: v / (model.tasks + 1), 1 / (model.tasks + 1)))
     return routed
 
 
+def gated(f, g, m):
+    """f + g m"""
+    return Vector(
+        [a + b * c for a, b, c in zip(f.value, g.value, m.value)],
+        [
+            together(e, d * c, b * h, U * a, U * b * c)
+            for a, b, c, e, d, h in zip(f.value, g.value, m.value, f.error, g.error, m.error)
+        ],
+    )
+
+
 def head(model, task, x):
-    return sigmoid(affine(model, f"head.{task}.1", relu(affine(model, f"head.{task}.0", x)))[0])
+    hidden = relu(affine(model, f"head.{task}.0", model.format("head", "head"), x))
+    return sigmoid(affine(model, f"head.{task}.1", "f32", hidden))
 
 
 def infer(model, bags, dense):
-    """One row: pCTR and the list of pCVR_i."""
-    x = [v for field, ids in enumerate(bags) for v in embed(model, field, ids)]
+    """One row: pCTR, the pCVR_i and the pCTCVR_i."""
+    x = Vector([], [])
+    for field, ids in enumerate(bags):
+        x += embed(model, field, ids)
     if model.dense:
-        x += affine(model, "dense", dense)
+        x += affine(model, "dense", model.format("projection"), Vector(dense, [U * abs(v) for v in dense]))
     h = x
     for layer in range(model.bottoms):
-        h = relu(affine(model, f"bottom.{layer}", h))
-    f = [relu(affine(model, f"tower.{t}", h)) for t in range(model.tasks + 1)]
-    cvr = []
+        h = relu(affine(model, f"bottom.{layer}", model.format(f"bottom.{layer}"), h))
+    f = [relu(affine(model, f"tower.{t}", model.format("tower"), h)) for t in range(model.tasks + 1)]
+    ctr, p = head(model, 0, f[0]), Vector([], [])
     for i, routed in enumerate(route(model, f), 1):
-        m = relu(affine(model, f"transmitter.{i}", routed))
-        gate = [sigmoid(v) for v in affine(model, f"enhanced.{i}", f[i] + m)]
-        cvr.append(head(model, i, [a + g * b for a, g, b in zip(f[i], gate, m)]))
-    return head(model, 0, f[0]), cvr
+        m = relu(affine(model, f"transmitter.{i}", model.format("transmitter", "transmitter"), routed))
+        gate = sigmoid(affine(model, f"enhanced.{i}", model.format("enhanced", "enhanced"), f[i], m))
+        p += head(model, i, gated(f[i], gate, m))
+    (first,), (error,) = ctr.value, ctr.error
+    both = Vector(
+        [first * v for v in p.value], [together(first * e, error * v) for v, e in zip(p.value, p.error)]
+    )
+    return ctr + p + both
 
 
 # ---- rows ----------------------------------------------------------------------------------------
@@ -184,14 +332,36 @@ def read_rows(path, model):
         yield bags, [float(cell[f"d{d}"]) for d in range(model.dense)]
 
 
-def predict(arguments):
+def predictions(arguments):
     model = Model(arguments.model)
     model.tables = [model.matrix(f"embedding.{f}.weight") for f in range(model.fields)]
     tasks = range(1, model.tasks + 1)
-    print(",".join(["pctr"] + [f"pcvr{i}" for i in tasks] + [f"pctcvr{i}" for i in tasks]))
+    yield ["pctr"] + [f"pcvr{i}" for i in tasks] + [f"pctcvr{i}" for i in tasks]
     for bags, dense in read_rows(arguments.rows, model):
-        ctr, cvr = infer(model, bags, dense)
-        print(",".join(f"{p:.17g}" for p in [ctr] + cvr + [ctr * p for p in cvr]))
+        yield infer(model, bags, dense)
+
+
+def predict(arguments):
+    names, *rows = predictions(arguments)
+    print(",".join(names))
+    for row in rows:
+        print(",".join(f"{p:.17g}" for p in row.value))
+
+
+def compare(arguments):
+    names, *rows = predictions(arguments)
+    with open(arguments.predictions) as file:
+        head, *lines = file.read().splitlines()
+    if head != ",".join(names) or len(lines) != len(rows):
+        sys.exit(f"{arguments.predictions}: other columns or rows")
+    bounds, far = [], 0.0
+    for number, (row, line) in enumerate(zip(rows, lines), 1):
+        for name, p, error, q in zip(names, row.value, row.error, line.split(",")):
+            bounds.append(SURELY * error)
+            far = max(far, abs(float(q) - p))
+            if not abs(float(q) - p) <= bounds[-1]:
+                sys.exit(f"row {number}: {name}: {q} is not {p:.9g} within {bounds[-1]:.2g}")
+    print(f"median {sorted(bounds)[len(bounds) // 2]:.3g} most {max(bounds):.3g} far {far:.3g}")
 
 
 # ---- something to try ----------------------------------------------------------------------------
@@ -231,6 +401,12 @@ def make_model(arguments):
         linear(f"base.{i}", 1, d)
     if a.router == "task":
         add("router.task", a.tasks, d)
+    if a.huge:
+        for name, _, numbers in tensors:
+            if name == "embedding.0.weight":
+                numbers[:2] = [3e38, -3e38]
+            if name == "tower.1.weight":
+                numbers[0] = 3.4e38
     rng.shuffle(tensors)
     metadata = {"router": a.router, "tau": repr(a.tau), "pooling": a.pooling, "format": "pt"}
     if a.bare:
@@ -272,6 +448,7 @@ def main():
     one.add_argument("--pooling", choices=["sum", "mean"], default="sum")
     one.add_argument("--tau", type=float, default=1.0)
     one.add_argument("--bf16", action="store_true", help="some tensors in BF16")
+    one.add_argument("--huge", action="store_true", help="some numbers near the largest in f32")
     one.add_argument("--bare", action="store_true", help="without metadata")
     one.set_defaults(run=make_model)
     one = commands.add_parser("rows")
@@ -286,6 +463,11 @@ def main():
     one.add_argument("model")
     one.add_argument("rows")
     one.set_defaults(run=predict)
+    one = commands.add_parser("compare")
+    one.add_argument("model")
+    one.add_argument("rows")
+    one.add_argument("predictions")
+    one.set_defaults(run=compare)
     arguments = parser.parse_args()
     arguments.run(arguments)
 

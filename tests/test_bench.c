@@ -202,15 +202,20 @@ static bool is_peer(const char *name)
     return peer;
 }
 
-/* The peer's record that is fastest at the layer and batch of `of`. */
+static bool same_text(const json_t *a, const json_t *b, const char *column)
+{
+    return strcmp(record_get_text(a, column), record_get_text(b, column)) == 0;
+}
+
+/* The peer's record that is fastest at the layer, batch and format of `of`. */
 static const json_t *best_at(const json_t *records, const json_t *of)
 {
     const json_t *best = NULL;
     for (size_t i = 0; i < json_array_size(records); i++) {
         const json_t *r = json_array_get(records, i);
         if (beside(r, KIND_KERNEL, record_get_dim(of, BATCH)) &&
-            is_peer(record_get_text(r, "backend")) &&
-            strcmp(record_get_text(r, "layer"), record_get_text(of, "layer")) == 0 &&
+            is_peer(record_get_text(r, "backend")) && same_text(r, of, "layer") &&
+            same_text(r, of, "dtype") &&
             (!best || record_get_interval(r, "ns").median < record_get_interval(best, "ns").median))
             best = r;
     }
@@ -225,7 +230,7 @@ static void check_choice(const json_t *records, const json_t *model)
         const json_t *r = json_array_get(records, i);
         char text[128];
         if (!beside(r, KIND_KERNEL, record_get_dim(model, BATCH)) ||
-            !is_peer(record_get_text(r, "backend")))
+            !is_peer(record_get_text(r, "backend")) || !same_text(r, model, "dtype"))
             continue;
         snprintf(text, sizeof text, "%s: %s", record_get_text(r, "layer"),
                  record_get_text(best_at(records, r), "name"));
@@ -238,14 +243,15 @@ static void check_choice(const json_t *records, const json_t *model)
               record_get_text(model, "borrowed"));
 }
 
-/* `peer` names the fastest of the peers' models but its own, the one of all peers among them. */
+/* `peer` names the fastest of the peers' models in the same format but its own, the one of all
+ * peers among them. */
 static void check_best_peer(const json_t *records, const json_t *model)
 {
     const json_t *best = NULL;
     for (size_t i = 0; i < json_array_size(records); i++) {
         const json_t *r = json_array_get(records, i);
         if (beside(r, KIND_MODEL, record_get_dim(model, BATCH)) && r != model &&
-            is_peer(record_get_text(r, "backend")) &&
+            is_peer(record_get_text(r, "backend")) && same_text(r, model, "dtype") &&
             (!best || record_get_interval(r, "ns").median < record_get_interval(best, "ns").median))
             best = r;
     }
@@ -462,7 +468,12 @@ static const struct {
     {"--quick --full", STATUS_CALLER, "--quick and --full"},
     {"--ids zipf:x --quick", STATUS_CALLER, "--ids"},
     {"everything", STATUS_CALLER, "'everything'"},
-    {"--model m.safetensors", STATUS_CALLER, "--model"},
+    {"--model /none/m.safetensors", STATUS_CALLER, "/none/m.safetensors: cannot be opened"},
+    {"--model /none/m.safetensors --preset tiny", STATUS_CALLER, "--model and --preset: one of"},
+    {"--model", STATUS_CALLER, "model"},
+    {"--dtype f16", STATUS_CALLER, "--dtype: 'f16' is not known"},
+    {"--dtype bf16,=i8", STATUS_CALLER, "--dtype: '=i8' names no layer"},
+    {"--dtype embedding=", STATUS_CALLER, "--dtype: '' is no number format"},
     {"--quick --out /proc/ektm/r.jsonl", STATUS_CALLER, "/proc/ektm/r.jsonl"},
     {"--quick --out /tmp", STATUS_CALLER, "/tmp"},
     {"--quick --out /dev/full", STATUS_MACHINE, "/dev/full"},

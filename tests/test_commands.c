@@ -65,19 +65,23 @@ static void expect_last_line(const char *line)
 Test(commands, check_tries_what_the_options_admit)
 {
     cr_assert_eq(run("check --quick --op head,fma --backend reference"), STATUS_DONE, "%s", talk);
-    expect_last_line("2 passed, 0 failed, 0 skipped\n");
+    expect_last_line("4 passed, 0 failed, 0 skipped\n");
     cr_assert(strstr(out, "passed  head_f32_reference ") != NULL, "%s", out);
+    cr_assert(strstr(out, "passed  head_bf16_reference ") != NULL, "%s", out);
+    cr_assert(strstr(out, "passed  head_i8_reference ") != NULL, "%s", out);
     cr_assert(strstr(out, "dense") == NULL, "%s", out);
 }
 
 Test(commands, check_tries_layers_of_presets)
 {
-    int status = run("check --quick --op head --backend reference --preset tiny --batch 1,2");
+    int status =
+        run("check --quick --op head --dtype f32 --backend reference --preset tiny --batch 1,2");
     cr_assert_eq(status, STATUS_DONE, "%s", talk);
     expect_last_line("1 passed, 0 failed, 0 skipped\n");
     size_t trials = 0, fewer = 0;
     cr_assert_eq(sscanf(out, "passed head_f32_reference %zu trials", &trials), 1, "%s", out);
-    cr_assert_eq(run("check --quick --op head --backend reference"), STATUS_DONE, "%s", talk);
+    cr_assert_eq(run("check --quick --op head --dtype f32 --backend reference"), STATUS_DONE, "%s",
+                 talk);
     cr_assert_eq(sscanf(out, "passed head_f32_reference %zu trials", &fewer), 1, "%s", out);
     cr_assert_eq(trials, fewer + 2);
 }
@@ -180,7 +184,7 @@ static const struct {
     {"dance", STATUS_CALLER, "ektm: no command 'dance'; there are list check"},
     {"check --op dense --kernel head_f32_reference", STATUS_CALLER, "ektm: no kernel is admitted"},
     {"check --batch 5", STATUS_CALLER, "ektm: --batch is for the layers that --preset adds"},
-    {"check --dtype bf16", STATUS_CALLER, "ektm: --dtype: 'bf16' is not known; allowed: f32"},
+    {"check --dtype f16", STATUS_CALLER, "ektm: --dtype: 'f16' is not known; allowed: f32 bf16 i8"},
     {"bench --placement foo", STATUS_CALLER, "'foo' is not known; compact and spread are allowed"},
     {"bench --tile x", STATUS_CALLER, "ektm: --tile: 'x' is not a whole number from 0 to"},
     {"bench --quick --preset tiny --tuning /nowhere/t.json --batch 1 --out /dev/full",

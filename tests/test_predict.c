@@ -2,113 +2,17 @@
  * shares no line with them (tests/ektm_oracle.py). $EKTM names the executable. */
 #include "harness/fault.h"
 #include "harness/model/forward.h"
+#include "tests/shell.h"
 
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-static char folder[64];
-
-/* In the commands below, @ stands for the test's own folder and EKTM for the executable. Returns
- * the exit status. */
-static int run(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static int run(const char *format, ...)
-{
-    char command[1024], line[4096];
-    size_t used = 0;
-    va_list args;
-    va_start(args, format);
-    vsnprintf(command, sizeof command, format, args);
-    va_end(args);
-    for (const char *c = command; *c; c++)
-        if (strncmp(c, "EKTM", 4) == 0) {
-            used += (size_t)snprintf(line + used, sizeof line - used, "%s", getenv("EKTM"));
-            c += 3;
-        } else {
-            used += (size_t)snprintf(line + used, sizeof line - used, *c == '@' ? "%s" : "%.1s",
-                                     *c == '@' ? folder : c);
-        }
-    int status = system(line);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static void begin(void)
-{
-    if (!getenv("EKTM"))
-        cr_skip_test("EKTM does not name the ektm executable; `make test` sets it");
-    snprintf(folder, sizeof folder, "/tmp/ektm-predict-XXXXXX");
-    cr_assert(mkdtemp(folder), "no temporary folder");
-}
-
-static void end(void)
-{
-    if (*folder)
-        run("rm -rf @");
-}
-
-TestSuite(predict, .init = begin, .fini = end);
-
-/* The whole text of a file of the folder; to be freed. */
-static char *text_of(const char *name)
-{
-    char path[128], *text = NULL;
-    size_t room = 0;
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *file = fopen(path, "r");
-    cr_assert(file, "no %s", path);
-    ssize_t bytes = getdelim(&text, &room, '\0', file);
-    fclose(file);
-    if (bytes >= 0)
-        return text;
-    free(text);
-    return strdup("");
-}
-
-static bool contains(const char *name, const char *words)
-{
-    char *text = text_of(name);
-    bool found = strstr(text, words) != NULL;
-    free(text);
-    return found;
-}
-
-static size_t lines_of(const char *name)
-{
-    char *text = text_of(name);
-    size_t lines = 0;
-    for (const char *c = text; *c; c++)
-        lines += *c == '\n';
-    free(text);
-    return lines;
-}
-
-/* The largest difference between two files of numbers; both have the same names, rows, columns. */
-static double difference(const char *one, const char *other)
-{
-    char *a = text_of(one), *b = text_of(other);
-    size_t names = strcspn(a, "\n");
-    double worst = 0;
-    cr_assert(strncmp(a, b, names + 1) == 0, "%s and %s have other columns", one, other);
-    for (char *x = a + names, *y = b + names;;) {
-        cr_assert_eq(*x, *y, "%s and %s have other rows or columns", one, other);
-        if (strcmp(x, "\n") == 0 && strcmp(y, "\n") == 0)
-            break;
-        double difference = fabs(strtod(x + 1, &x) - strtod(y + 1, &y));
-        cr_assert(isfinite(difference), "%s or %s holds no number", one, other);
-        worst = fmax(worst, difference);
-    }
-    free(a);
-    free(b);
-    return worst;
-}
+TestSuite(predict, .init = shell_begin, .fini = shell_end);
 
 /* ---- against the oracle ---------------------------------------------------------------------- */
 
@@ -129,16 +33,6 @@ ParameterizedTestParameters(predict, agrees_with_the_oracle)
     for (size_t i = 0; i < count; i++)
         index[i] = i;
     return cr_make_param_array(size_t, index, count);
-}
-
-/* Whether the backend promises the same bits however rows are cut. */
-static bool keeps_bits(const char *backend)
-{
-    bool keeps = true;
-    for (const struct kernel *const *k = kernels; *k; k++)
-        if (strcmp((*k)->backend->name, backend) == 0)
-            keeps = keeps && !(*k)->cut_changes_bits;
-    return keeps;
 }
 
 static void backend_agrees(const char *backend)

@@ -71,6 +71,9 @@ static json_t *full_record(enum kind kind)
         case TYPE_NAMES:
             json_object_set_new(record, c->name, json_pack("{s:s}", "a", "2.9"));
             break;
+        case TYPE_NUMBERS:
+            record_numbers(record, c->name, (const char *[]){"a", "b"}, (double[]){0.1, NAN}, 2);
+            break;
         case COLUMN_TYPES:
             break;
         }

@@ -3,16 +3,15 @@
 #include "harness/model/model.h"
 #include "harness/model/safetensors.h"
 #include "harness/random.h"
+#include "tests/parts.h"
 
 #include <criterion/criterion.h>
-#include <fcntl.h>
 #include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static const struct formats f32 = {.count = 0};
@@ -141,85 +140,6 @@ Test(safetensors, are_replaced_whole_or_not_at_all)
     model_free(&back);
 }
 
-/* ---- a file taken apart ---------------------------------------------------------------------- */
-
-struct parts {
-    json_t *header;
-    char *data;
-    size_t bytes;
-};
-
-static struct parts take_apart(void)
-{
-    struct parts parts;
-    struct stat status;
-    uint64_t length;
-    int file = open(path, O_RDONLY);
-    cr_assert(file >= 0 && fstat(file, &status) == 0);
-    cr_assert_eq(read(file, &length, 8), 8);
-    cr_expect_eq(length % 8, 0, "the header is padded to 8 bytes");
-    char *text = malloc(length);
-    cr_assert_eq(read(file, text, length), (ssize_t)length);
-    parts.header = json_loadb(text, length, 0, NULL);
-    parts.bytes = (size_t)status.st_size - 8 - length;
-    parts.data = malloc(parts.bytes);
-    cr_assert_eq(read(file, parts.data, parts.bytes), (ssize_t)parts.bytes);
-    free(text);
-    close(file);
-    return parts;
-}
-
-static void write_raw(uint64_t length, const char *header, size_t header_bytes, const char *data,
-                      size_t bytes)
-{
-    unlink(path); /* some file systems flush a file that is cut and written again */
-    FILE *file = fopen(path, "w");
-    cr_assert(file);
-    fwrite(&length, 8, 1, file);
-    fwrite(header, 1, header_bytes, file);
-    fwrite(data, 1, bytes, file);
-    cr_assert_eq(fclose(file), 0);
-}
-
-static void put_together(const struct parts *parts)
-{
-    char *text = json_dumps(parts->header, JSON_COMPACT);
-    write_raw(strlen(text), text, strlen(text), parts->data, parts->bytes);
-    free(text);
-}
-
-/* The same parts with a header of their own. */
-static struct parts copy_of(const struct parts *parts)
-{
-    struct parts copy = {json_deep_copy(parts->header), malloc(parts->bytes), parts->bytes};
-    memcpy(copy.data, parts->data, parts->bytes);
-    return copy;
-}
-
-static void take_away(struct parts *parts)
-{
-    json_decref(parts->header);
-    free(parts->data);
-}
-
-static json_t *entry(const struct parts *parts, const char *tensor)
-{
-    json_t *found = json_object_get(parts->header, tensor);
-    cr_assert(found, "no %s", tensor);
-    return found;
-}
-
-static void loads_not(const char *what, const char *words)
-{
-    struct model model;
-    bool loaded = model_load(&model, path, &topology, &fault);
-    cr_assert_not(loaded, "%s: loads", what);
-    cr_expect_eq(fault.status, STATUS_CALLER, "%s: status %d", what, fault.status);
-    cr_expect(strstr(fault.text, path), "%s: does not name the file: %s", what, fault.text);
-    cr_expect(strstr(fault.text, words), "%s: \"%s\" does not say \"%s\"", what, fault.text, words);
-    cr_expect(!model.block && !model.weight, "%s: memory is left", what);
-}
-
 /* ---- damaged headers ------------------------------------------------------------------------- */
 
 /* Value `json` in place of member `key` of tensor `tensor`'s entry, and what the sentence says. */
@@ -267,15 +187,15 @@ static const struct {
 Test(safetensors, damaged_entries_are_refused)
 {
     struct model model = saved(SIMILARITY_SAMPLE, 5);
-    struct parts whole = take_apart();
+    struct parts whole = take_apart(path);
     for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
         char what[128];
         snprintf(what, sizeof what, "%s %s %s", damages[i].tensor, damages[i].key, damages[i].json);
         struct parts parts = copy_of(&whole);
         json_object_set_new(entry(&parts, damages[i].tensor), damages[i].key,
                             json_loads(damages[i].json, JSON_DECODE_ANY, NULL));
-        put_together(&parts);
-        loads_not(what, damages[i].words);
+        put_together(path, &parts);
+        loads_not(path, &topology, what, damages[i].words);
         take_away(&parts);
     }
     take_away(&whole);
@@ -301,14 +221,14 @@ static const struct {
 Test(safetensors, missing_tensors_are_named)
 {
     struct model model = saved(SIMILARITY_SAMPLE, 5);
-    struct parts whole = take_apart();
+    struct parts whole = take_apart(path);
     for (size_t i = 0; i < sizeof renamings / sizeof *renamings; i++) {
         struct parts parts = copy_of(&whole);
         if (*renamings[i].to)
             json_object_set(parts.header, renamings[i].to, entry(&parts, renamings[i].from));
         json_object_del(parts.header, renamings[i].from);
-        put_together(&parts);
-        loads_not(renamings[i].from, renamings[i].words);
+        put_together(path, &parts);
+        loads_not(path, &topology, renamings[i].from, renamings[i].words);
         take_away(&parts);
     }
     take_away(&whole);
@@ -320,7 +240,7 @@ static void add_empty(struct parts *parts, const char *name)
     json_object_set_new(parts->header, name,
                         json_pack("{s:s,s:[i],s:[I,I]}", "dtype", "F32", "shape", 0, "data_offsets",
                                   (json_int_t)parts->bytes, (json_int_t)parts->bytes));
-    put_together(parts);
+    put_together(path, parts);
 }
 
 Test(safetensors, unknown_tensors_are_refused_but_those_of_training)
@@ -328,11 +248,11 @@ Test(safetensors, unknown_tensors_are_refused_but_those_of_training)
     struct model model = saved(SIMILARITY_SAMPLE, 5), back;
     static const char *const unknown[] = {"foo", "transmitter.3.bias", "tower.0.weights",
                                           "x.base.1"};
-    struct parts whole = take_apart();
+    struct parts whole = take_apart(path);
     for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
         struct parts parts = copy_of(&whole);
         add_empty(&parts, unknown[i]);
-        loads_not(unknown[i], unknown[i]);
+        loads_not(path, &topology, unknown[i], unknown[i]);
         take_away(&parts);
     }
     struct parts parts = copy_of(&whole);
@@ -340,9 +260,9 @@ Test(safetensors, unknown_tensors_are_refused_but_those_of_training)
     cr_expect(model_load(&back, path, &topology, &fault), "%s", fault.text);
     model_free(&back);
     add_empty(&parts, "router.task");
-    loads_not("router.task", "'router.task' is for the router mode task");
+    loads_not(path, &topology, "router.task", "'router.task' is for the router mode task");
     add_empty(&parts, "a\nb");
-    loads_not("name", "printable");
+    loads_not(path, &topology, "name", "printable");
     take_away(&parts);
     take_away(&whole);
     model_free(&model);
@@ -353,40 +273,40 @@ Test(safetensors, unknown_tensors_are_refused_but_those_of_training)
 Test(safetensors, files_of_another_kind_are_refused)
 {
     struct model none, model = saved(SIMILARITY_SAMPLE, 5);
-    struct parts parts = take_apart();
+    struct parts parts = take_apart(path);
     char *header = json_dumps(parts.header, JSON_COMPACT);
     size_t length = strlen(header);
 
-    write_raw(length, header, length, parts.data, parts.bytes - 1);
-    loads_not("truncated tensors", "the file holds bytes 0 to");
-    write_raw(length, header, length, parts.data, 0);
-    loads_not("no tensors", "the file holds bytes 0 to 0");
-    write_raw(length, header, length - 1, parts.data, 0);
-    loads_not("truncated header", "the length of the header is given as");
-    write_raw(UINT64_MAX, header, length, parts.data, parts.bytes);
-    loads_not("absurd length", "18446744073709551615 bytes");
-    write_raw(length - 1, header, length, parts.data, parts.bytes);
-    loads_not("short length", "not good JSON");
-    write_raw(length + 4, header, length, parts.data, parts.bytes);
-    loads_not("long length", "not good JSON");
-    write_raw(0, "", 0, "", 0);
-    loads_not("no header", "not good JSON");
-    write_raw(2, "[]", 2, "", 0);
-    loads_not("an array", "not an object");
-    write_raw(2, "{}", 2, "", 0);
-    loads_not("no tensors", "'embedding.0.weight' is missing");
-    write_raw(19, "{\"__metadata__\":[]}", 19, "", 0);
-    loads_not("metadata", "__metadata__ is not an object");
-    write_raw(9, "{\"x\":[1]}", 9, "", 0);
-    loads_not("entry", "'x'");
+    write_raw(path, length, header, length, parts.data, parts.bytes - 1);
+    loads_not(path, &topology, "truncated tensors", "the file holds bytes 0 to");
+    write_raw(path, length, header, length, parts.data, 0);
+    loads_not(path, &topology, "no tensors", "the file holds bytes 0 to 0");
+    write_raw(path, length, header, length - 1, parts.data, 0);
+    loads_not(path, &topology, "truncated header", "the length of the header is given as");
+    write_raw(path, UINT64_MAX, header, length, parts.data, parts.bytes);
+    loads_not(path, &topology, "absurd length", "18446744073709551615 bytes");
+    write_raw(path, length - 1, header, length, parts.data, parts.bytes);
+    loads_not(path, &topology, "short length", "not good JSON");
+    write_raw(path, length + 4, header, length, parts.data, parts.bytes);
+    loads_not(path, &topology, "long length", "not good JSON");
+    write_raw(path, 0, "", 0, "", 0);
+    loads_not(path, &topology, "no header", "not good JSON");
+    write_raw(path, 2, "[]", 2, "", 0);
+    loads_not(path, &topology, "an array", "not an object");
+    write_raw(path, 2, "{}", 2, "", 0);
+    loads_not(path, &topology, "no tensors", "'embedding.0.weight' is missing");
+    write_raw(path, 19, "{\"__metadata__\":[]}", 19, "", 0);
+    loads_not(path, &topology, "metadata", "__metadata__ is not an object");
+    write_raw(path, 9, "{\"x\":[1]}", 9, "", 0);
+    loads_not(path, &topology, "entry", "'x'");
     parts.data = realloc(parts.data, parts.bytes + 1);
     parts.data[parts.bytes] = 0;
-    write_raw(length, header, length, parts.data, parts.bytes + 1);
-    loads_not("one byte more", "1 bytes behind the last tensor");
+    write_raw(path, length, header, length, parts.data, parts.bytes + 1);
+    loads_not(path, &topology, "one byte more", "1 bytes behind the last tensor");
     cr_assert_eq(truncate(path, 0), 0);
-    loads_not("empty", "has 0 bytes");
+    loads_not(path, &topology, "empty", "has 0 bytes");
     cr_assert_eq(truncate(path, 7), 0);
-    loads_not("seven bytes", "has 7 bytes");
+    loads_not(path, &topology, "seven bytes", "has 7 bytes");
 
     cr_expect_not(model_load(&none, folder, &topology, &fault));
     cr_expect(fault.status == STATUS_CALLER && strstr(fault.text, "is a directory"));
@@ -403,8 +323,8 @@ Test(safetensors, a_tensor_given_twice_is_refused)
 {
     static const char twice[] = "{\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
                                 "\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}";
-    write_raw(sizeof twice - 1, twice, sizeof twice - 1, "12345678", 8);
-    loads_not("twice", "duplicate object key");
+    write_raw(path, sizeof twice - 1, twice, sizeof twice - 1, "12345678", 8);
+    loads_not(path, &topology, "twice", "duplicate object key");
 }
 
 /* Two tables with so many rows in all, in a file that is nearly all hole. */
@@ -420,11 +340,11 @@ static void tables_of(uint64_t rows, const char *words)
                           (unsigned long long)first, (unsigned long long)(2 * first),
                           (unsigned long long)(rows - first), (unsigned long long)(2 * first),
                           (unsigned long long)(2 * rows));
-    write_raw((uint64_t)length, header, (size_t)length, "", 0);
+    write_raw(path, (uint64_t)length, header, (size_t)length, "", 0);
     if (truncate(path, (off_t)(8 + (uint64_t)length + 2 * rows)) != 0)
         cr_skip_test("no sparse files in /tmp");
     snprintf(what, sizeof what, "%llu rows", (unsigned long long)rows);
-    loads_not(what, words);
+    loads_not(path, &topology, what, words);
 }
 
 Test(safetensors, tables_have_rows_that_an_i32_can_name)
@@ -447,15 +367,15 @@ Test(safetensors, numbers_that_are_not_finite_are_refused)
         {"head.2.0.bias", 5, 0x7f800001, "'head.2.0.bias': the number at [5] is NaN"},
     };
     struct model model = saved(SIMILARITY_SAMPLE, 5);
-    struct parts parts = take_apart();
+    struct parts parts = take_apart(path);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         uint32_t old;
         json_t *offsets = json_object_get(entry(&parts, bad[i].tensor), "data_offsets");
         char *at = parts.data + json_integer_value(json_array_get(offsets, 0)) + bad[i].at * 4;
         memcpy(&old, at, 4);
         memcpy(at, &bad[i].bits, 4);
-        put_together(&parts);
-        loads_not(bad[i].tensor, bad[i].words);
+        put_together(path, &parts);
+        loads_not(path, &topology, bad[i].tensor, bad[i].words);
         memcpy(at, &old, 4);
     }
     take_away(&parts);
@@ -466,7 +386,7 @@ Test(safetensors, numbers_that_are_not_finite_are_refused)
 Test(safetensors, bf16_is_widened_exactly)
 {
     struct model model = saved(SIMILARITY_TASK, 5), back;
-    struct parts parts = take_apart();
+    struct parts parts = take_apart(path);
     for (size_t i = 0; i < parts.bytes / 4; i++)
         memmove(parts.data + 2 * i, parts.data + 4 * i + 2, 2);
     parts.bytes /= 2;
@@ -482,7 +402,7 @@ Test(safetensors, bf16_is_widened_exactly)
         if (offsets)
             json_object_set_new(tensor, "dtype", json_string("BF16"));
     }
-    put_together(&parts);
+    put_together(path, &parts);
     cr_assert(model_load(&back, path, &topology, &fault), "%s", fault.text);
     for (size_t w = 0; w < model.ektm.weights; w++)
         for (size_t i = 0; i < elements(&model, w); i++) {
@@ -499,7 +419,7 @@ Test(safetensors, random_damage_never_crashes)
 {
     enum { ROUNDS = 4000 };
     struct model model = saved(SIMILARITY_TASK, 5), back;
-    struct parts parts = take_apart();
+    struct parts parts = take_apart(path);
     char *header = json_dumps(parts.header, JSON_COMPACT);
     size_t length = strlen(header), refused = 0;
     for (uint64_t round = 0; round < ROUNDS; round++) {
@@ -510,7 +430,7 @@ Test(safetensors, random_damage_never_crashes)
             damaged[random_below(&r, length)] ^= (char)(1 << random_below(&r, 8));
         if (random_below(&r, 8) == 0)
             given ^= UINT64_C(1) << random_below(&r, 64);
-        write_raw(given, damaged, length, parts.data, parts.bytes - random_below(&r, 2));
+        write_raw(path, given, damaged, length, parts.data, parts.bytes - random_below(&r, 2));
         if (model_load(&back, path, &topology, &fault)) {
             model_free(&back);
         } else {

@@ -220,10 +220,26 @@ struct contender *models_add(struct models *models, const struct run *run,
     return models->count > before ? &models->contender[before] : NULL;
 }
 
+/* Ours for the widest instruction set, of the models all in that format or, DTYPES, in any; it
+ * borrows no kernels where it is f32. NULL: there is none. */
+static struct contender *widest(struct models *models, enum dtype dtype)
+{
+    struct contender *best = NULL;
+    for (size_t i = 0; i < models->count; i++) {
+        struct contender *c = &models->contender[i];
+        const bool wide = contender_is_wide(c);
+        if (contender_is_ours(c) && !(wide && c->borrows) &&
+            (dtype == DTYPES || strcmp(kind_of(c), dtype_name(dtype)) == 0) &&
+            (!best || c->isa > best->isa))
+            best = c;
+    }
+    return best;
+}
+
 /* Ours for the widest instruction set, with the formats that --dtype gives to single layers. */
 static bool enter_mixed(struct models *models, const struct run *run, struct fault *fault)
 {
-    const struct contender *ours = models_ours(models);
+    const struct contender *ours = widest(models, DTYPES);
     const struct formats *formats = subject_formats(models->subject, run);
     return !ours || strcmp(formats_kind(formats, &models->subject->model.ektm), "mixed") != 0 ||
            enter(models, run, ours->backend, ours->isa, formats, fault);
@@ -263,17 +279,7 @@ bool models_add_peers(struct models *models, const struct run *run, size_t rows,
     return fine;
 }
 
-struct contender *models_ours(struct models *models)
-{
-    struct contender *best = NULL;
-    for (size_t i = 0; i < models->count; i++) {
-        struct contender *c = &models->contender[i];
-        if (contender_is_ours(c) && !c->borrows && contender_is_wide(c) &&
-            (!best || c->isa > best->isa))
-            best = c;
-    }
-    return best;
-}
+struct contender *models_ours(struct models *models) { return widest(models, DTYPE_F32); }
 
 void models_drop_last(struct models *models)
 {

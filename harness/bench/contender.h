@@ -7,7 +7,7 @@
 #include "harness/bench/subject.h"
 #include "harness/model/forward.h"
 
-enum { MODELS_MAX = 48 };
+enum { MODELS_MAX = 64 };
 
 /* A composed model as a competitor, on `rows` rows. */
 struct contender {

@@ -203,8 +203,8 @@ void journal_close(struct journal *journal)
 static bool is_same(const json_t *a, const json_t *b)
 {
     static const char *const identity[] = {
-        "kind",    "name",    "job",       "preset", "layer",     "dims",       "level",
-        "threads", "ceiling", "placement", "pages",  "base_rows", "beside_rows"};
+        "kind",    "name",    "job",       "preset", "layer",     "dims",        "level",
+        "threads", "ceiling", "placement", "pages",  "base_rows", "beside_rows", "step"};
     bool reference = strcmp(record_get_text(a, "backend"), "reference") == 0;
     bool ceiling = record_kind(a) == KIND_CEILING; /* of others it is found, as a time is */
     for (size_t i = 0; i < sizeof identity / sizeof *identity; i++) {

@@ -238,11 +238,10 @@ static void compare_with_peers(json_t *record, const struct run *run, const stru
 /* The same backend's in f32 beside one with layers in narrow formats, or NULL. */
 static const struct competitor *wide_of(const struct contest *contest, const struct contender *c)
 {
-    const struct formats f32 = {.count = 0};
     for (size_t i = 0; i < contest->count; i++) {
         const struct contender *other = contest->contender[i];
         if (other->backend == c->backend && other->isa == c->isa && !other->by_layers &&
-            memcmp(&other->formats, &f32, sizeof f32) == 0 && !contenders_alike(other, c))
+            contender_is_wide(other) && !contender_is_wide(c))
             return &contest->competitor[i];
     }
     return NULL;

@@ -20,6 +20,15 @@ static enum dtype format_named(const char *name)
     return DTYPES;
 }
 
+/* What is said of the name, or DTYPES. */
+static enum dtype said_of(const struct formats *formats, const char *name)
+{
+    for (size_t i = 0; i < formats->count; i++)
+        if (strcmp(formats->said[i].name, name) == 0)
+            return formats->said[i].dtype;
+    return DTYPES;
+}
+
 void formats_set(struct formats *formats, const char *name, enum dtype dtype)
 {
     size_t i = 0;
@@ -45,7 +54,8 @@ bool formats_add(struct formats *formats, const char *word, const char *where, s
     }
     char name[sizeof formats->said->name];
     snprintf(name, sizeof name, "%.*s", (int)(equals - word), word);
-    if (formats->count == FORMATS_MAX || (size_t)(equals - word) >= sizeof name || !*name)
+    const bool full = formats->count == FORMATS_MAX && said_of(formats, name) == DTYPES;
+    if (full || (size_t)(equals - word) >= sizeof name || !*name)
         return fault_caller(fault,
                             "%s: '%.64s' names no layer; layers and ops are allowed, such "
                             "as embedding, bottom.0 and dense, %d at most",
@@ -68,15 +78,6 @@ bool formats_parse(struct formats *formats, const char *text, const char *where,
         text += length + more;
     }
     return true;
-}
-
-/* What is said of the name, or DTYPES. */
-static enum dtype said_of(const struct formats *formats, const char *name)
-{
-    for (size_t i = 0; i < formats->count; i++)
-        if (strcmp(formats->said[i].name, name) == 0)
-            return formats->said[i].dtype;
-    return DTYPES;
 }
 
 enum dtype formats_of(const struct formats *formats, const struct ektm_layer *layer)

@@ -182,6 +182,18 @@ static bool read_affine(const struct safetensors *file, const struct ektm_weight
     return fine;
 }
 
+/* False: a number is not finite in f32. */
+static bool widen_row(const struct tensor *to, const struct tensor *from, size_t row,
+                      size_t columns)
+{
+    bool finite = true;
+    for (size_t c = 0; c < columns; c++) {
+        real_put(to, row, c, real_at(from, row, c));
+        finite = finite && isfinite(real_at(to, row, c));
+    }
+    return finite;
+}
+
 /* An I8 weight, and the f32 numbers that it stands for. */
 static bool read_i8(struct model *model, const struct safetensors *file, size_t w,
                     const struct safetensor *tensor, struct fault *fault)
@@ -197,8 +209,11 @@ static bool read_i8(struct model *model, const struct safetensors *file, size_t 
         (table && !read_affine(file, weight, to, "offset", offsetof(struct affine, offset), fault)))
         return false;
     for (size_t row = 0; row < weight->rows; row++)
-        for (size_t c = 0; c < weight->columns; c++)
-            real_put(&model->weight[w], row, c, real_at(to, row, c));
+        if (!widen_row(&model->weight[w], to, row, weight->columns))
+            return fault_caller(fault,
+                                "%s: tensor '%s': row %zu: with its scale and offset a number "
+                                "leaves the range of 32 bits",
+                                file->path, weight->name, row);
     return true;
 }
 
