@@ -107,9 +107,12 @@ check-neon-loop: built ## NEON's inner loop has the instructions that its file s
 	@for k in dense transmitter enhanced; do \
 	    python3 tests/neon_loop.py $(CROSS)objdump $(BUILD)/kernels/neon/$${k}_f32_neon.o || exit 1; \
 	done
+	@for k in $(foreach o,dense transmitter enhanced head,$(foreach d,bf16 i8,$(o)_$(d)_neon $(addprefix $(o)_$(d)_neon_,$(neon_$(d)_VARIANTS)))); do \
+	    python3 tests/neon_loop.py $(CROSS)objdump $(BUILD)/kernels/neon/$$k.o || exit 1; \
+	done
 
-check-emulated: built ## check on emulated old CPUs: no instruction leaks out of its backend
-	tests/emulated.sh $(EKTM)
+check-emulated: built ## check on emulated CPUs with and without instructions: none leaks out of its kernels
+	$(if $(filter aarch64,$(ARCH)),tests/emulated_arm.sh $(EKTM) "$(CC)",tests/emulated.sh $(EKTM))
 
 # One inner make builds what all the goals run, after what they need is installed: it sees libraries
 # that have only just come, and goals side by side never build the same file twice at once.
