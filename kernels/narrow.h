@@ -87,18 +87,20 @@ struct narrow_product {
 struct narrow_block {
     const struct narrow_product *product;
     const struct piece *piece;
-    size_t first, rows;              /* the block                                                */
-    size_t out, end;                 /* the outputs                                              */
-    const char *x;                   /* [rows], rounded, ROUNDED_LD bytes apart; aligned to 64  */
-    const struct rounding *rounding; /* [rows], of the piece's factor                            */
-    const float *from;               /* what is added to: the bias, or y where it has begun      */
+    size_t first, rows;        /* the block                                                */
+    size_t out, end;           /* the outputs                                              */
+    char *x;                   /* [rows], rounded, ROUNDED_LD bytes apart; aligned to 64  */
+    struct rounding *rounding; /* [rows], of the piece's factor                            */
+    const float *from;         /* what is added to: the bias, or y where it has begun      */
     size_t from_ld;
     bool last; /* the sums are whole then */
 };
 
 /* What an instruction set brings. `range`: how a row of `terms` numbers is rounded (i8; bf16 needs
  * none: NULL). `round`: rounds `terms` numbers to `to`, and fills the last `bytes` multiple of the
- * group with zeros. `run`: lets all rows of the block go past all panels of the piece. */
+ * group with zeros. `run`: lets all rows of the block go past all panels of the piece. Without
+ * `round` the rows are not rounded before: `run` does that, by narrow_rows, where it has other work
+ * under way. */
 typedef struct rounding narrow_range(const float *x, size_t terms);
 typedef void narrow_round(char *to, const float *x, size_t terms, const struct rounding *rounding);
 typedef void narrow_run(const struct narrow_block *block);
@@ -112,25 +114,33 @@ INLINE size_t factor_terms(const struct narrow *w, size_t factor)
     return terms;
 }
 
+/* Rounds `rows` rows of the block's piece, from row `row` on. */
+INLINE void narrow_rows(const struct narrow_block *b, size_t row, size_t rows, narrow_range *range,
+                        narrow_round *round)
+{
+    const struct narrow_product *p = b->product;
+    const struct piece *piece = b->piece;
+    const size_t ld = p->factor[piece->factor].ld;
+    const float *from = p->factor[piece->factor].x + (b->first + row) * ld;
+    for (size_t r = 0; r < rows && range && piece->first == 0; r++)
+        b->rounding[row + r] = range(from + r * ld, factor_terms(p->weights, piece->factor));
+    for (size_t r = 0; r < rows; r++)
+        round(b->x + (row + r) * ROUNDED_LD, from + r * ld + piece->first, piece->terms,
+              &b->rounding[row + r]);
+}
+
 /* The product of a block of at most NARROW_ROWS rows. */
 INLINE void narrow_block(const struct narrow_product *p, size_t row, size_t rows,
                          narrow_range *range, narrow_round *round, narrow_run *run)
 {
     _Alignas(64) char x[NARROW_ROWS * ROUNDED_LD];
-    struct rounding rounding[NARROW_ROWS] = {{0}};
+    struct rounding rounding[NARROW_ROWS];
     const struct narrow *w = p->weights;
     const size_t out = p->outputs.first, count = p->outputs.count;
     for (size_t i = 0; i < w->pieces; i++) {
-        const struct piece *piece = &w->piece[i];
-        const size_t ld = p->factor[piece->factor].ld;
-        const float *from = p->factor[piece->factor].x + row * ld;
-        for (size_t r = 0; r < rows && range && piece->first == 0; r++)
-            rounding[r] = range(from + r * ld, factor_terms(w, piece->factor));
-        for (size_t r = 0; r < rows; r++)
-            round(x + r * ROUNDED_LD, from + r * ld + piece->first, piece->terms, &rounding[r]);
         const struct narrow_block block = {
             .product = p,
-            .piece = piece,
+            .piece = &w->piece[i],
             .first = row,
             .rows = rows,
             .out = out,
@@ -141,6 +151,8 @@ INLINE void narrow_block(const struct narrow_product *p, size_t row, size_t rows
             .from_ld = i ? p->ld : 0,
             .last = i + 1 == w->pieces,
         };
+        if (round)
+            narrow_rows(&block, 0, rows, range, round);
         run(&block);
     }
 }

@@ -63,10 +63,8 @@ INLINE sums multiply_add(sums sum, __m512i x, __m512i weights)
 INLINE __m512i rounded_halves(__m512 x)
 {
     const __m512i bits = _mm512_castps_si512(x);
-    const __m512i last =
-        _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
-    const __m512i up =
-        _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), last);
+    const __m512i last = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    const __m512i up = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), last);
     const __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
     const __m512i whole = _mm512_mask_or_epi32(up, nan, bits, _mm512_set1_epi32(0x400000));
     return _mm512_srli_epi32(whole, 16);
@@ -90,15 +88,15 @@ static inline void round_row(char *to, const float *x, size_t terms,
     (void)rounding;
     size_t k = 0;
     for (; k + 2 * LANES <= terms; k += 2 * LANES)
-        _mm512_store_si512(to + k * sizeof(uint16_t), rounded_pair(_mm512_loadu_ps(x + k),
-                                                      _mm512_loadu_ps(x + k + LANES)));
+        _mm512_store_si512(to + k * sizeof(uint16_t),
+                           rounded_pair(_mm512_loadu_ps(x + k), _mm512_loadu_ps(x + k + LANES)));
     if (k == terms)
         return;
     const size_t left = terms - k;
     const __m512 first = _mm512_maskz_loadu_ps(lanes_of(left), x + k);
-    const __m512 second =
-        left > LANES ? _mm512_maskz_loadu_ps(lanes_of(left - LANES), x + k + LANES)
-                     : _mm512_setzero_ps();
+    const __m512 second = left > LANES
+                              ? _mm512_maskz_loadu_ps(lanes_of(left - LANES), x + k + LANES)
+                              : _mm512_setzero_ps();
     _mm512_store_si512(to + k * sizeof(uint16_t), rounded_pair(first, second));
 }
 

@@ -1,3 +1,18 @@
+/* Dense layer: y = activation(W x + b), for each row of the batch; bf16 weights and inputs, sums in
+ * f32.
+ *
+ *                 64 outputs (one panel)
+ *      group g | w  w  w  w |
+ *      6 rows x | +  +  +  + |  -> max(floor, .) -> y      + : a vector of sums in a register
+ *            : | :  :  :  : |
+ *
+ * x is rounded to bf16, to nearest even, before the rows of a tile meet their first panel. A group
+ * is two terms: one VDPBF16PS takes them in the variant _bf16, two multiply-adds of their halves,
+ * widened, in the plain one. VDPBF16PS takes a denormal number for 0, which may change the last bit
+ * of a sum that is itself next to denormal, and no other.
+ *
+ * Tile, blocks and tails are narrow_product.h's. Bottleneck: the multiply-adds from a few rows on,
+ * then what a row costs to be rounded; for one row the stream of weights. */
 #include "kernels/avx512/bf16.h"
 
 #include "kernels/avx512/dense_narrow.h"

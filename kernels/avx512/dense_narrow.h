@@ -11,8 +11,8 @@ extern const struct backend avx512_backend;
 static void *prepare(const struct call *call)
 {
     const struct tensor *t = call->tensor;
-    return pack(&t[DENSE_B], call->dims.extent[OUT],
-                (const struct tensor *const[]){&t[DENSE_W]}, &call->dims.extent[IN], 1);
+    return pack(&t[DENSE_B], call->dims.extent[OUT], (const struct tensor *const[]){&t[DENSE_W]},
+                &call->dims.extent[IN], 1);
 }
 
 static void run(const struct call *call)

@@ -53,8 +53,8 @@ INLINE __m512i broadcast_bytes(const char *group, size_t bytes)
     return _mm512_set1_epi32(whole);
 }
 
-/* Tells the compiler nothing of what a register holds: products of what stays the same would not be
- * computed again. */
+/* Hides from the compiler what a register holds: of chains that are all alike it would compute one,
+ * and products of what stays the same only once. */
 #define UNKNOWN(vector) __asm__("" : "+v"(vector))
 
 INLINE void add_groups(sums chain[CHAINS], __m512i a, __m512i b, size_t groups,
@@ -68,8 +68,10 @@ INLINE void add_groups(sums chain[CHAINS], __m512i a, __m512i b, size_t groups,
     for (size_t g = 0; g < groups; g++)
         for (size_t phase = 0; phase < PHASES; phase++) {
             UNKNOWN(weight[phase]);
-            for (size_t v = 0; v < vectors; v++)
+            for (size_t v = 0; v < vectors; v++) {
+                UNKNOWN(weight[phase]);
                 chain[v] = multiply_add(chain[v], value[phase], weight[phase]);
+            }
         }
 }
 
@@ -80,8 +82,10 @@ INLINE void block(const struct call *call, const struct step *step, const float 
     const size_t width = call->dims.extent[WIDTH];
     float *y = call->tensor[DOT_Y].data;
     sums chain[CHAINS];
-    for (size_t v = 0; v < vectors; v++)
+    for (size_t v = 0; v < vectors; v++) {
         chain[v] = no_sums();
+        UNKNOWN(chain[v]);
+    }
     const __m512i a = broadcast_bytes(step->a, GROUP);
     add_groups(chain, a, broadcast_bytes(step->b, GROUP), steps / step->in_group, vectors);
     add_groups(chain, a, broadcast_bytes(step->b, steps % step->in_group * GROUP / step->in_group),

@@ -21,9 +21,11 @@
 #include <float.h>
 #include <math.h>
 
-typedef __m512i sums;
+/* 16 sums. Of the intrinsics' own type gcc would not keep them in one place while a loop runs,
+ * since what it computes with is this one. */
+typedef int32_t sums __attribute__((vector_size(64)));
 
-INLINE sums no_sums(void) { return _mm512_setzero_si512(); }
+INLINE sums no_sums(void) { return (sums){0}; }
 
 #ifdef __AVX512VNNI__
 enum { PHASES = 1 };
@@ -42,7 +44,7 @@ INLINE __m512i inputs_of(__m512i groups, const size_t phase)
 
 INLINE sums multiply_add(sums sum, __m512i x, __m512i weights)
 {
-    return _mm512_dpbusd_epi32(sum, x, weights);
+    return (sums)_mm512_dpbusd_epi32((__m512i)sum, x, weights);
 }
 #else
 enum { PHASES = 2 };
@@ -60,7 +62,7 @@ INLINE __m512i inputs_of(__m512i groups, const size_t phase)
 
 INLINE sums multiply_add(sums sum, __m512i x, __m512i weights)
 {
-    return _mm512_add_epi32(sum, _mm512_madd_epi16(x, weights));
+    return sum + (sums)_mm512_madd_epi16(x, weights);
 }
 #endif
 
@@ -78,8 +80,7 @@ INLINE struct ends ends_of(__m512 low, __m512 high)
     most = _mm512_max_ps(most, _mm512_shuffle_f32x4(most, most, _MM_SHUFFLE(2, 3, 0, 1)));
     most = _mm512_max_ps(most, _mm512_permute_ps(most, _MM_SHUFFLE(1, 0, 3, 2)));
     most = _mm512_max_ps(most, _mm512_permute_ps(most, _MM_SHUFFLE(2, 3, 0, 1)));
-    return (struct ends){-_mm512_cvtss_f32(most),
-                         _mm_cvtss_f32(_mm512_extractf32x4_ps(most, 2))};
+    return (struct ends){-_mm512_cvtss_f32(most), _mm_cvtss_f32(_mm512_extractf32x4_ps(most, 2))};
 }
 
 INLINE struct rounding rounding_between(struct ends ends, bool nan)
@@ -89,35 +90,45 @@ INLINE struct rounding rounding_between(struct ends ends, bool nan)
     const bool spreads = finite && spread >= SPREAD_LEAST;
     return (struct rounding){.dtype = DTYPE_I8,
                              .low = ends.low,
-                             .scale = spreads ? spread / 255 : finite ? 0 : NAN,
+                             .scale = spreads  ? spread / 255
+                                      : finite ? 0
+                                               : NAN,
                              .inverse = spreads ? 255 / spread : 0};
 }
 
+/* What is known of a row's numbers so far: the sums are NaN once one of them was, or the spread is
+ * infinite. (To compare each with itself takes the place of a product.) */
+struct seen {
+    __m512 low, high, sum;
+};
+
+INLINE void see(struct seen *seen, __m512 x)
+{
+    seen->low = _mm512_min_ps(seen->low, x);
+    seen->high = _mm512_max_ps(seen->high, x);
+    seen->sum = _mm512_add_ps(seen->sum, x);
+}
+
 /* narrow_range: how a row of x is rounded. */
-static inline struct rounding range_of_row(const float *x, size_t terms)
+INLINE struct rounding range_of_row(const float *x, size_t terms)
 {
     if (terms == 0)
         return (struct rounding){.dtype = DTYPE_I8};
     const __m512 first = _mm512_set1_ps(x[0]);
-    __m512 low[2] = {first, first}, high[2] = {first, first};
-    __mmask16 nan = 0;
+    struct seen a = {first, first, _mm512_setzero_ps()}, b = a;
     size_t k = 0;
     for (; k + 2 * LANES <= terms; k += 2 * LANES) {
-        const __m512 a = _mm512_loadu_ps(x + k), b = _mm512_loadu_ps(x + k + LANES);
-        low[0] = _mm512_min_ps(low[0], a);
-        low[1] = _mm512_min_ps(low[1], b);
-        high[0] = _mm512_max_ps(high[0], a);
-        high[1] = _mm512_max_ps(high[1], b);
-        nan |= _mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q);
+        see(&a, _mm512_loadu_ps(x + k));
+        see(&b, _mm512_loadu_ps(x + k + LANES));
     }
-    for (; k < terms; k += LANES) {
-        const __m512 a = _mm512_mask_loadu_ps(first, lanes_of(terms - k), x + k);
-        low[0] = _mm512_min_ps(low[0], a);
-        high[0] = _mm512_max_ps(high[0], a);
-        nan |= _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q);
+    if (k + LANES <= terms) {
+        see(&a, _mm512_loadu_ps(x + k));
+        k += LANES;
     }
-    return rounding_between(
-        ends_of(_mm512_min_ps(low[0], low[1]), _mm512_max_ps(high[0], high[1])), nan);
+    if (k < terms)
+        see(&b, _mm512_mask_loadu_ps(first, lanes_of(terms - k), x + k));
+    return rounding_between(ends_of(_mm512_min_ps(a.low, b.low), _mm512_max_ps(a.high, b.high)),
+                            _mm512_cmp_ps_mask(a.sum, b.sum, _CMP_UNORD_Q));
 }
 
 /* 16 numbers as integers, in 32 bits yet. */
@@ -126,24 +137,35 @@ INLINE __m512i steps_of(__m512 x, __m512 low, __m512 inverse)
     return _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_sub_ps(x, low), inverse));
 }
 
+/* 64 integers of 8 bits, of four vectors of them in 32. */
+INLINE __m512i bytes_of(const __m512i step[4])
+{
+    const __m512i order = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
+    const __m512i mixed = _mm512_packus_epi16(_mm512_packus_epi32(step[0], step[1]),
+                                              _mm512_packus_epi32(step[2], step[3]));
+    return _mm512_permutexvar_epi32(order, mixed);
+}
+
 /* narrow_round: a row of x on its way into the product. Whole vectors are written; what is behind
  * the last term meets weights of zero. */
-static inline void round_row(char *to, const float *x, size_t terms, const struct rounding *rounding)
+INLINE void round_row(char *to, const float *x, size_t terms, const struct rounding *rounding)
 {
-    const __m512i order =
-        _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
     const __m512 low = _mm512_set1_ps(rounding->low), inverse = _mm512_set1_ps(rounding->inverse);
-    for (size_t k = 0; k < terms; k += 4 * LANES) {
-        __m512i step[4];
-        for (size_t v = 0; v < 4; v++) {
-            const size_t at = k + v * LANES;
-            const __mmask16 lanes = at < terms ? lanes_of(terms - at) : 0;
-            step[v] = steps_of(_mm512_maskz_loadu_ps(lanes, x + at), low, inverse);
-        }
-        const __m512i mixed = _mm512_packus_epi16(_mm512_packus_epi32(step[0], step[1]),
-                                                  _mm512_packus_epi32(step[2], step[3]));
-        _mm512_store_si512(to + k, _mm512_permutexvar_epi32(order, mixed));
+    __m512i step[4];
+    size_t k = 0;
+    for (; k + 4 * LANES <= terms; k += 4 * LANES) {
+        for (size_t v = 0; v < 4; v++)
+            step[v] = steps_of(_mm512_loadu_ps(x + k + v * LANES), low, inverse);
+        _mm512_store_si512(to + k, bytes_of(step));
     }
+    if (k == terms)
+        return;
+    const uint64_t left = ~UINT64_C(0) >> (4 * LANES - (terms - k));
+    for (size_t v = 0; v < 4; v++) {
+        const __mmask16 lanes = (__mmask16)(left >> v * LANES);
+        step[v] = steps_of(_mm512_maskz_loadu_ps(lanes, x + k + v * LANES), low, inverse);
+    }
+    _mm512_store_si512(to + k, bytes_of(step));
 }
 
 /* What makes numbers of 16 outputs' sums: x = low + scale q gives w x = s scale (v q) + low (s sum
@@ -160,10 +182,9 @@ INLINE struct meaning meaning_of(const struct piece *piece, size_t out)
 INLINE __m512 added(__m512 from, sums sum, const struct meaning *meaning,
                     const struct rounding *rounding)
 {
-    const __m512 low =
-        _mm512_fmadd_ps(_mm512_set1_ps(rounding->low), meaning->total, from);
+    const __m512 low = _mm512_fmadd_ps(_mm512_set1_ps(rounding->low), meaning->total, from);
     const __m512 steps =
-        _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_set1_ps(rounding->scale));
+        _mm512_mul_ps(_mm512_cvtepi32_ps((__m512i)sum), _mm512_set1_ps(rounding->scale));
     return _mm512_fmadd_ps(steps, meaning->scale, low);
 }
 

@@ -36,6 +36,14 @@ enum {
     WIDE_VECTORS = 2 * PANEL_VECTORS /* of a tile for a single row */
 };
 
+/* Before a loop over a tile's vectors or rows: it holds more than a compiler takes apart unasked.
+ */
+#ifdef __clang__
+#    define UNROLLED _Pragma("clang loop unroll(full)")
+#else
+#    define UNROLLED _Pragma("GCC unroll 8")
+#endif
+
 INLINE size_t at_most(size_t count, size_t limit) { return count < limit ? count : limit; }
 
 /* A group of x for all outputs. */
@@ -60,9 +68,9 @@ INLINE void tile_add(sums sum[TILE_ROWS][WIDE_VECTORS], const char *x, const cha
         for (size_t phase = 0; phase < PHASES; phase++) {
             __m512i weight[WIDE_VECTORS];
             for (size_t v = 0; v < vectors; v++)
-                weight[v] = weights_of(_mm512_load_si512((v < PANEL_VECTORS ? w : w2) +
-                                                         v % PANEL_VECTORS * VECTOR),
-                                       phase);
+                weight[v] = weights_of(
+                    _mm512_load_si512((v < PANEL_VECTORS ? w : w2) + v % PANEL_VECTORS * VECTOR),
+                    phase);
             for (size_t r = 0; r < rows; r++) {
                 const __m512i value = inputs_of(broadcast(x + r * ROUNDED_LD), phase);
                 for (size_t v = 0; v < vectors; v++)
@@ -77,18 +85,22 @@ INLINE void tile_put(sums sum[TILE_ROWS][WIDE_VECTORS], const struct narrow_bloc
                      size_t out, const size_t rows, const size_t vectors)
 {
     const struct narrow_product *p = b->product;
-    const size_t last = vectors - 1;
+    const struct piece piece = *b->piece; /* read once: stores may not change it */
+    const struct rounding *rounding = b->rounding + row;
+    const size_t last = vectors - 1, ld = p->ld, from_ld = b->from_ld;
     const __mmask16 tail = lanes_of(p->weights->outs - out - last * LANES);
     const __m512 floor = _mm512_set1_ps(b->last ? p->floor : -INFINITY);
-    const float *from = b->from + row * b->from_ld + out;
-    float *y = p->y + (b->first + row) * p->ld + out;
-    for (size_t v = 0; v < vectors; v++) {
+    const float *from = b->from + row * from_ld + out;
+    float *y = p->y + (b->first + row) * ld + out;
+    UNROLLED for (size_t v = 0; v < vectors; v++)
+    {
         const __mmask16 lanes = v == last ? tail : 0xffff;
-        const struct meaning meaning = meaning_of(b->piece, out + v * LANES);
-        for (size_t r = 0; r < rows; r++) {
-            const __m512 begun = _mm512_maskz_loadu_ps(lanes, from + r * b->from_ld + v * LANES);
-            const __m512 whole = added(begun, sum[r][v], &meaning, &b->rounding[row + r]);
-            _mm512_mask_storeu_ps(y + r * p->ld + v * LANES, lanes,
+        const struct meaning meaning = meaning_of(&piece, out + v * LANES);
+        UNROLLED for (size_t r = 0; r < rows; r++)
+        {
+            const __m512 begun = _mm512_maskz_loadu_ps(lanes, from + r * from_ld + v * LANES);
+            const __m512 whole = added(begun, sum[r][v], &meaning, &rounding[r]);
+            _mm512_mask_storeu_ps(y + r * ld + v * LANES, lanes,
                                   _mm512_max_ps(floor, whole)); /* keeps a NaN */
         }
     }
@@ -100,12 +112,14 @@ INLINE void block_tile(const struct narrow_block *b, size_t row, size_t out, con
     const struct narrow_product *p = b->product;
     const struct piece *piece = b->piece;
     sums sum[TILE_ROWS][WIDE_VECTORS];
+    if (out == b->out)
+        narrow_rows(b, row, rows, range_of_row, round_row);
     for (size_t r = 0; r < rows; r++)
         for (size_t v = 0; v < vectors; v++)
             sum[r][v] = no_sums();
     tile_add(sum, b->x + row * ROUNDED_LD, piece->weight + piece->groups * GROUP * out,
-             at_most(vectors, PANEL_VECTORS) * VECTOR, piece->groups * GROUP * PANEL,
-             piece->groups, rows, vectors);
+             at_most(vectors, PANEL_VECTORS) * VECTOR, piece->groups * GROUP * PANEL, piece->groups,
+             rows, vectors);
     tile_put(sum, b, row, out, rows, vectors);
     if (b->last && p->finish)
         p->finish(p, b->first + row, rows, out, at_most(p->weights->outs - out, vectors * LANES));
@@ -141,7 +155,7 @@ static inline void block_run(const struct narrow_block *b)
 /* The whole product. */
 static inline void product_run(const struct narrow_product *p)
 {
-    narrow_walk(p, range_of_row, round_row, block_run);
+    narrow_walk(p, NULL, NULL, block_run);
 }
 
 /* Weights of `factors` operands as the tile reads them. */

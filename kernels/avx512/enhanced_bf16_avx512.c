@@ -1,0 +1,32 @@
+/* Enhanced module of one CVR task: z = f + g m, g = sigmoid(G_f f + G_m m + c), for each row of the
+ * batch; bf16 weights and inputs, sums in f32.
+ *
+ *                 64 of the d outputs
+ *      group g | G  G  G  G |
+ *      6 rows f | +  +  +  + |  -> z, and when m has been added: f + m / (1 + exp(-z))      + : a
+ * vector of sums in a register : | :  :  :  : |
+ *
+ * f and m are rounded to bf16, to nearest even, before the rows of a tile meet their first panel. A
+ * group is two terms: one VDPBF16PS takes them in the variant _bf16, two multiply-adds of their
+ * halves, widened, in the plain one. VDPBF16PS takes a denormal number for 0, which may change the
+ * last bit of a sum that is itself next to denormal, and no other.
+ *
+ * Tile, blocks and tails are narrow_product.h's. Bottleneck: the multiply-adds from a few rows on,
+ * then what a row costs to be rounded; for one row the stream of weights. */
+#include "kernels/avx512/bf16.h"
+
+#include "kernels/avx512/enhanced_narrow.h"
+
+const struct kernel KERNEL = {
+    .name = KERNEL_NAME,
+    .op = &enhanced_op,
+    .dtype = DTYPE_BF16,
+    .backend = &avx512_backend,
+    .isa = ISA_AVX512,
+    .features = FEATURES,
+    .panel = PANEL,
+    .run = run,
+    .prepare = prepare,
+    .release = free,
+    .about = "6 rows x 64 outputs over f and m, gate fused; bound by multiply-adds",
+};

@@ -1,0 +1,31 @@
+/* Head of one task: p = sigmoid(w ReLU(U x + u) + v), for each row of the batch; bf16 weights and
+ * inputs, sums in f32.
+ *
+ *                 64 hidden units (one panel)
+ *      group g | U  U  U  U |
+ *      6 rows x | +  +  +  + |  -> max(0, .) times w -> logit      + : a vector of sums in a
+ * register : | :  :  :  : |
+ *
+ * x is rounded to bf16, to nearest even, before the rows of a tile meet their first panel. A group
+ * is two terms: one VDPBF16PS takes them in the variant _bf16, two multiply-adds of their halves,
+ * widened, in the plain one. VDPBF16PS takes a denormal number for 0, which may change the last bit
+ * of a sum that is itself next to denormal, and no other.
+ *
+ * Tile, blocks and tails are narrow_product.h's. Bottleneck: the multiply-adds from a few rows on,
+ * then what a row costs to be rounded; for one row the stream of weights. */
+#include "kernels/avx512/bf16.h"
+
+#include "kernels/avx512/head_narrow.h"
+
+const struct kernel KERNEL = {
+    .name = KERNEL_NAME,
+    .op = &head_op,
+    .dtype = DTYPE_BF16,
+    .backend = &avx512_backend,
+    .isa = ISA_AVX512,
+    .features = FEATURES,
+    .run = run,
+    .prepare = prepare,
+    .release = free,
+    .about = "6 rows x 64 hidden units in registers, w and sigmoid fused; bound by multiply-adds",
+};
