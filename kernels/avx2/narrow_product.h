@@ -129,6 +129,8 @@ INLINE void block_tile(const struct narrow_block *b, size_t row, size_t out, con
     const struct narrow_product *p = b->product;
     const struct piece *piece = b->piece;
     sums sum[TILE_ROWS][WIDE_VECTORS];
+    if (out == b->out)
+        narrow_rows(b, row, rows, range_of_row, round_row);
     for (size_t r = 0; r < rows; r++)
         for (size_t v = 0; v < vectors; v++)
             sum[r][v] = no_sums();
@@ -183,7 +185,7 @@ static inline void block_run(const struct narrow_block *b)
 /* The whole product. */
 static inline void product_run(const struct narrow_product *p)
 {
-    narrow_walk(p, range_of_row, round_row, block_run);
+    narrow_walk(p, NULL, NULL, block_run);
 }
 
 /* Weights of `factors` operands as the tile reads them. */
