@@ -90,6 +90,8 @@ static char *subject_of(const json_t *records, const json_t *record)
     if (strcmp(record_get_text(record, "kind"), "ceiling") == 0) {
         json_object_set(subject, "ceiling", json_object_get(record, "ceiling"));
         json_object_set(subject, "pages", json_object_get(record, "pages"));
+        if (json_object_get(record, "beside_rows")) /* whoever was best */
+            json_object_del(subject, "name");
     }
     if (json_object_get(record, "beside_rows") || json_object_get(record, "base_rows"))
         json_object_set(subject, "job", json_object_get(record, "job"));
@@ -217,6 +219,7 @@ static char *cut_before_models(void)
             kept = i;
         if (strcmp(record_get_text(r, "layer"), "tower") == 0 && record_kind(r) == KIND_KERNEL &&
             (kernel = kernel_find(record_get_text(r, "name"))) && kernel->backend->peer &&
+            kernel->dtype == DTYPE_F32 &&
             (!slowest ||
              record_get_interval(r, "ns").median > record_get_interval(slowest, "ns").median))
             slowest = r;

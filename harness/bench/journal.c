@@ -199,20 +199,28 @@ void journal_close(struct journal *journal)
     journal->records = NULL;
 }
 
-/* Whether both lines tell of the same. The reference is timed in whichever job comes first. */
+/* Whether a column of a line is found as a time is, rather than part of what the line is about: the
+ * job of the reference, which is timed in whichever comes first; whose the ceiling beside kernels
+ * is; and which ceiling bounds anything else. */
+static bool is_found(const json_t *record, const char *column)
+{
+    const bool ceiling = record_kind(record) == KIND_CEILING;
+    if (strcmp(column, "job") == 0)
+        return strcmp(record_get_text(record, "backend"), "reference") == 0;
+    if (strcmp(column, "name") == 0)
+        return ceiling && json_object_get(record, "preset");
+    return strcmp(column, "ceiling") == 0 && !ceiling;
+}
+
+/* Whether both lines tell of the same. */
 static bool is_same(const json_t *a, const json_t *b)
 {
     static const char *const identity[] = {
         "kind",    "name",    "job",       "preset", "layer",     "dims",        "level",
         "threads", "ceiling", "placement", "pages",  "base_rows", "beside_rows", "step"};
-    bool reference = strcmp(record_get_text(a, "backend"), "reference") == 0;
-    bool ceiling = record_kind(a) == KIND_CEILING; /* of others it is found, as a time is */
     for (size_t i = 0; i < sizeof identity / sizeof *identity; i++) {
-        bool moves = strcmp(identity[i], "job") == 0
-                         ? reference
-                         : strcmp(identity[i], "ceiling") == 0 && !ceiling;
         json_t *of_a = json_object_get(a, identity[i]), *of_b = json_object_get(b, identity[i]);
-        if (!moves && of_a != of_b && !json_equal(of_a, of_b))
+        if (!is_found(a, identity[i]) && of_a != of_b && !json_equal(of_a, of_b))
             return false;
     }
     return true;

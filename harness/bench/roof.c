@@ -307,13 +307,22 @@ static double ns_of(const struct roof *roof, const struct competitor *competitor
     return quantile_of(c->ns, c->count, 0.5) / (double)roof->probe[i].repeats;
 }
 
-/* Whether another way to gather the same rows was faster: then it is no ceiling. */
+/* Whether way `k` is a better ceiling than `i`: believable where that is not, or faster, or first.
+ */
+static bool beats(const struct roof *roof, const struct competitor *competitor, size_t k, size_t i)
+{
+    const double ns_k = ns_of(roof, competitor, k), ns_i = ns_of(roof, competitor, i);
+    if (competitor[k].invalid != competitor[i].invalid)
+        return competitor[i].invalid;
+    return ns_k < ns_i || (!(ns_i < ns_k) && k < i);
+}
+
+/* Whether there is a better way to gather the same rows: then it is no ceiling. */
 static bool is_beaten(const struct roof *roof, const struct competitor *competitor, size_t i)
 {
     for (size_t k = 0; k < roof->count && roof->probe[i].kernel->op == &gather_op; k++)
         if (roof->probe[k].kernel->op == &gather_op && roof->dtype[k] == roof->dtype[i] &&
-            competitor[k].count && !competitor[k].invalid && k != i &&
-            (competitor[i].invalid || ns_of(roof, competitor, k) < ns_of(roof, competitor, i)))
+            competitor[k].count && k != i && beats(roof, competitor, k, i))
             return true;
     return false;
 }
