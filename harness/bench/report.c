@@ -220,6 +220,18 @@ static bool came_before(const json_t *records, size_t at, bool who)
     return false;
 }
 
+/* Whether other kernels of the backend run here: what is skipped needs more than they do. */
+static bool runs_in_part(const json_t *r)
+{
+    char reason[128];
+    for (const struct kernel *const *k = kernels; *k; k++)
+        if (strcmp((*k)->backend->name, cell_text(r, "backend")) == 0 &&
+            strcmp(isa_name(kernel_isa(*k)), cell_text(r, "isa")) == 0 &&
+            kernel_usable(*k, reason, sizeof reason))
+            return true;
+    return false;
+}
+
 /* Each reason once, with the backends it holds for. */
 static void print_skipped(const json_t *records)
 {
@@ -235,6 +247,8 @@ static void print_skipped(const json_t *records)
                 continue;
             printf("%s", between);
             print_who(r);
+            if (runs_in_part(r))
+                printf(" in part (%s and its like)", cell_text(r, "name"));
             between = ", ";
         }
         printf(": %s\n", cell_text(record, "reason"));
