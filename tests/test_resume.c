@@ -77,6 +77,8 @@ static bool of_scaling(const json_t *records, const json_t *record)
     return false;
 }
 
+#define SCALING "of scaling"
+
 /* What a line is about: everything but how fast and when. Which model's scaling is measured depends
  * on which was fastest, so there its name and its instruction set's peak are left out. */
 static char *subject_of(const json_t *records, const json_t *record)
@@ -100,6 +102,7 @@ static char *subject_of(const json_t *records, const json_t *record)
         json_object_del(subject, "name");
         if (strncmp(ceiling, "fma", 3) == 0)
             json_object_del(subject, "ceiling");
+        json_object_set_new(subject, SCALING, json_true());
     }
     char *text = json_dumps(subject, JSON_SORT_KEYS);
     json_decref(subject);
@@ -111,7 +114,9 @@ static int compare_texts(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* All subjects of the file, sorted, one a line: to be freed. */
+/* All subjects of the file, sorted, one a line: to be freed. None may be there twice. How a model
+ * scales is left out: on a busy machine there may be no model to be believed, and then there is
+ * nothing to scale. */
 static char *subjects(void)
 {
     struct fault fault;
@@ -125,7 +130,8 @@ static char *subjects(void)
     qsort(of, count, sizeof *of, compare_texts);
     for (size_t i = 0; i < count; i++) {
         cr_expect(i == 0 || strcmp(of[i], of[i - 1]) != 0, "doubled: %s", of[i]);
-        fprintf(out, "%s\n", of[i]);
+        if (!strstr(of[i], SCALING))
+            fprintf(out, "%s\n", of[i]);
     }
     for (size_t i = 0; i < count; i++)
         free(of[i]);
