@@ -19,8 +19,9 @@ size_t dtype_bytes(enum dtype dtype);
 double dtype_roundoff(enum dtype dtype);
 
 /* A tensor of one, two or three axes. Consecutive indices of the first axis lie `ld` elements
- * apart; the axes behind it are contiguous, the last one fastest. Vectors that do not run along the
- * batch are contiguous (ld 1). `data` is aligned to its element and to nothing more. */
+ * apart; the axes behind it are contiguous, the last one fastest. Vectors that run neither
+ * along the batch nor along the heads are contiguous (ld 1). `data` is aligned to its element and
+ * to nothing more. */
 struct tensor {
     void *data;
     size_t ld; /* elements; at least the product of the extents behind the first axis */
