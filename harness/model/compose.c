@@ -45,7 +45,8 @@ static bool prepare_layer(struct composed *composed, size_t layer)
     return true;
 }
 
-/* Multiply-adds of one row in a layer whose kernel asks for rows ahead. */
+/* Multiply-adds of one row in a layer whose kernel asks for rows ahead. A fusion asks as its layers
+ * do. */
 static double row_products(const struct composed *composed, size_t layer)
 {
     const struct ektm_layer *l = &composed->model->ektm.layer[layer];
@@ -54,25 +55,38 @@ static double row_products(const struct composed *composed, size_t layer)
     return composed->kernel[layer]->asks_ahead ? l->op->flops(&call) / 2 : 0;
 }
 
+/* The kernel of a layer, or of a fusion that the backend has one for, with its weights. */
+static bool add_entry(struct composed *composed, size_t entry, const struct backend *backend,
+                      enum isa isa)
+{
+    const struct ektm *ektm = &composed->model->ektm;
+    const struct op *op = ektm->layer[entry].op;
+    bool layer = entry < ektm->layers;
+    const struct kernel *kernel = layer ? choose(op, backend, isa) : find(op, backend->name, isa);
+    composed->kernel[entry] = kernel;
+    if (!kernel)
+        return true;
+    composed->cut_changes_bits |= kernel->cut_changes_bits;
+    if (kernel->backend != backend)
+        note_borrowed(composed, entry);
+    if (layer)
+        composed->row_products += row_products(composed, entry);
+    return prepare_layer(composed, entry);
+}
+
 bool compose(struct composed *composed, const struct model *model, const struct backend *backend,
              enum isa isa, struct fault *fault)
 {
-    size_t layers = model->ektm.layers;
+    size_t entries = ektm_entries(&model->ektm);
     char reason[128];
     *composed = (struct composed){.model = model};
     if (!backend->usable(reason, sizeof reason) || !isa_usable(isa, reason, sizeof reason))
         return fault_machine(fault, "backend %s cannot run here: %s", backend->name, reason);
-    composed->kernel = calloc(layers, sizeof *composed->kernel);
-    composed->prepared = calloc(layers, sizeof *composed->prepared);
+    composed->kernel = calloc(entries, sizeof *composed->kernel);
+    composed->prepared = calloc(entries, sizeof *composed->prepared);
     bool fine = composed->kernel && composed->prepared;
-    for (size_t l = 0; l < layers && fine; l++) {
-        composed->kernel[l] = choose(model->ektm.layer[l].op, backend, isa);
-        composed->cut_changes_bits |= composed->kernel[l]->cut_changes_bits;
-        if (composed->kernel[l]->backend != backend)
-            note_borrowed(composed, l);
-        composed->row_products += row_products(composed, l);
-        fine = prepare_layer(composed, l);
-    }
+    for (size_t l = 0; l < entries && fine; l++)
+        fine = add_entry(composed, l, backend, isa);
     if (fine)
         return true;
     composed_free(composed);
@@ -82,7 +96,7 @@ bool compose(struct composed *composed, const struct model *model, const struct 
 void composed_free(struct composed *composed)
 {
     bool both = composed->kernel && composed->prepared;
-    for (size_t l = 0; both && l < composed->model->ektm.layers; l++) {
+    for (size_t l = 0; both && l < ektm_entries(&composed->model->ektm); l++) {
         struct call call = {.prepared = composed->prepared[l]};
         if (composed->kernel[l])
             kernel_release(composed->kernel[l], &call);
