@@ -98,7 +98,7 @@ check: built ## every kernel against the reference; ARCH=aarch64 cross-builds an
 	$(RUN) $(EKTM) check $(ARGS)
 
 check-neon-loop: built ## NEON's inner loop has the instructions that its file states (ARCH=aarch64)
-	@for k in dense transmitter enhanced; do \
+	@for k in dense transmitter enhanced transfer; do \
 	    python3 tests/neon_loop.py $(CROSS)objdump $(BUILD)/kernels/neon/$${k}_f32_neon.o || exit 1; \
 	done
 
