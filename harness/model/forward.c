@@ -149,8 +149,8 @@ static size_t tile_of(const struct forward *f, size_t rows)
 }
 
 /* Whether the fusion may stand in the place of its layers. Members that share columns share those
- * of each layer. A fusion of several tasks saves what a call costs whatever its rows; with more
- * rows that is nothing, and what the tasks' other layers wrote is farther away. */
+ * of each layer. A fusion of several tasks saves the same little for any number of rows, and with
+ * many of them what the tasks' other layers wrote has left the nearest cache. */
 static bool fuses(const struct forward *f, size_t fusion)
 {
     if (!fusion || !f->schedule.fuse || f->by_columns || !f->composed->kernel[fusion])
@@ -181,8 +181,9 @@ static bool goes_later(const struct forward *f, size_t layer)
 static void find_order(struct forward *f)
 {
     const struct ektm_layer *layer = table(f)->layer;
-    size_t layers = table(f)->layers, shared = layers,
-           tasks = f->by_columns ? 0 : table(f)->config.tasks + 1;
+    const size_t layers = table(f)->layers;
+    const size_t tasks = f->by_columns ? 0 : table(f)->config.tasks + 1;
+    size_t shared = layers;
     while (tasks && shared > 0 && layer[shared - 1].per_task)
         shared--;
     f->steps = 0;
