@@ -66,7 +66,7 @@ static bool compose_model(struct prediction *p, struct fault *fault)
     char reason[128];
     if (given->count && !backend_best_isa(backend, &isa, reason, sizeof reason))
         return fault_machine(fault, "--backend: %s cannot run here: %s", backend->name, reason);
-    if (!compose(&p->composed, &p->model, backend, isa, fault))
+    if (!compose_backend(&p->composed, &p->model, backend, isa, fault))
         return false;
     bool tuned;
     p->schedule = schedule_of(&p->model, &p->topology);

@@ -1,6 +1,10 @@
 /* The loops around a tile of a product y = finish(W x + bias) over packed panels (panel.h): the
  * rows go in blocks, the terms in stretches, and what a tile is, is an instruction set's own
- * matter. */
+ * matter.
+ *
+ * All of it is inlined into a kernel's `run`, and no pointer to the structures here is handed out:
+ * a small product has little more time than its loops take, and what a store of y might change
+ * would have to be read again after each. */
 #ifndef EKTM_KERNELS_STRETCH_H
 #define EKTM_KERNELS_STRETCH_H
 
@@ -21,6 +25,14 @@ struct factor {
     size_t ld, terms;
 };
 
+/* Rows and outputs whose sums are whole, and what the factors hold at the same places. */
+struct whole_tile {
+    float *y; /* [rows, outs] */
+    size_t ld, rows, outs;
+    const float *x[2];
+    size_t x_ld[2];
+};
+
 struct product {
     const struct panels *panels;
     struct factor factor[2]; /* their terms one behind the other are the panels' terms */
@@ -32,7 +44,7 @@ struct product {
     struct ahead *ahead;
 
     /* Goes over a tile's whole sums in y while they are in L1; NULL: nothing to do. */
-    void (*finish)(const struct product *p, size_t row, size_t rows, size_t out, size_t outs);
+    void (*finish)(const struct whole_tile *tile);
 };
 
 /* A stretch of terms for a block of rows. */
@@ -41,12 +53,10 @@ struct stretch {
     size_t first, rows;    /* the block                                                  */
     size_t out, end;       /* the outputs                                                */
     size_t term, terms;    /* the panels' number of the first term, and how many there are */
-    struct factor part[2]; /* of x, from the block's first row and the first term on, that meet
-                              them: more than one where a factor ends between              */
-    size_t parts;
-    const float *from; /* what the sums start with: the bias, or y where it has begun */
-    size_t from_ld;
-    bool last; /* the sums are whole then */
+    struct factor part[2]; /* of each factor, from the block's first row on, that meets them:
+                              0 terms where it does not                                     */
+    bool begins;           /* the sums start with the bias then; otherwise they wait in y */
+    bool ends;             /* the sums are whole then                                     */
 };
 
 /* Finds what of the factors meets the stretch's terms. */
@@ -54,16 +64,26 @@ INLINE void stretch_parts(struct stretch *s)
 {
     const struct product *p = s->product;
     size_t begin = 0;
-    s->parts = 0;
     for (size_t f = 0; f < p->factors; begin += p->factor[f++].terms) {
         const struct factor *x = &p->factor[f];
         const size_t from = s->term > begin ? s->term - begin : 0;
         const size_t end =
             at_most(x->terms, s->term + s->terms > begin ? s->term + s->terms - begin : 0);
-        if (from < end)
-            s->part[s->parts++] =
-                (struct factor){x->x + s->first * x->ld + from, x->ld, end - from};
+        s->part[f] =
+            (struct factor){x->x + s->first * x->ld + from, x->ld, from < end ? end - from : 0};
     }
+}
+
+/* Hands a tile's whole sums to `finish`. */
+INLINE void product_finish(const struct product *p, size_t row, size_t rows, size_t out,
+                           size_t outs)
+{
+    struct whole_tile tile = {p->y + row * p->ld + out, p->ld, rows, outs, {0}, {0}};
+    for (size_t f = 0; f < p->factors; f++) {
+        tile.x[f] = p->factor[f].x + row * p->factor[f].ld + out;
+        tile.x_ld[f] = p->factor[f].ld;
+    }
+    p->finish(&tile);
 }
 
 typedef void stretch_walk(const struct stretch *s);
@@ -73,20 +93,15 @@ INLINE void product_block(const struct product *p, size_t row, size_t rows, stre
 {
     const struct panels *w = p->panels;
     const size_t out = p->outputs.first, count = p->outputs.count;
-    struct stretch s = {.product = p,
-                        .first = row,
-                        .rows = rows,
-                        .from = w->bias,
-                        .out = out,
-                        .end = count ? out + count : w->outs};
+    struct stretch s = {
+        .product = p, .first = row, .rows = rows, .out = out, .end = count ? out + count : w->outs};
     do {
         s.terms = at_most(w->terms - s.term, w->stretch);
-        s.last = s.term + s.terms == w->terms;
+        s.begins = s.term == 0;
+        s.ends = s.term + s.terms == w->terms;
         stretch_parts(&s);
         run(&s);
         s.term += s.terms;
-        s.from = p->y + row * p->ld;
-        s.from_ld = p->ld;
     } while (s.term < w->terms);
 }
 

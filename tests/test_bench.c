@@ -187,6 +187,101 @@ static void check_complete(const json_t *records, const char *preset)
     ektm_free(&ektm);
 }
 
+/* Whether it is a figure of one thread, side by side with others, of that batch. */
+static bool beside(const json_t *r, enum kind kind, size_t rows)
+{
+    return record_kind(r) == kind && record_get_dim(r, BATCH) == rows &&
+           !json_object_get(r, "speedup") && strcmp(record_get_text(r, "verdict"), "invalid") != 0;
+}
+
+static bool is_peer(const char *name)
+{
+    bool peer = strcmp(name, "peers") == 0;
+    for (const struct backend *const *b = backends; *b; b++)
+        peer = peer || (strcmp(name, (*b)->name) == 0 && (*b)->peer);
+    return peer;
+}
+
+/* The peer's record that is fastest at the layer and batch of `of`. */
+static const json_t *best_at(const json_t *records, const json_t *of)
+{
+    const json_t *best = NULL;
+    for (size_t i = 0; i < json_array_size(records); i++) {
+        const json_t *r = json_array_get(records, i);
+        if (beside(r, KIND_KERNEL, record_get_dim(of, BATCH)) &&
+            is_peer(record_get_text(r, "backend")) &&
+            strcmp(record_get_text(r, "layer"), record_get_text(of, "layer")) == 0 &&
+            (!best || record_get_interval(r, "ns").median < record_get_interval(best, "ns").median))
+            best = r;
+    }
+    return best;
+}
+
+/* Its layers have the kernels that the run's own records say are fastest. */
+static void check_choice(const json_t *records, const json_t *model)
+{
+    size_t layers = 0;
+    for (size_t i = 0; i < json_array_size(records); i++) {
+        const json_t *r = json_array_get(records, i);
+        char text[128];
+        if (!beside(r, KIND_KERNEL, record_get_dim(model, BATCH)) ||
+            !is_peer(record_get_text(r, "backend")))
+            continue;
+        snprintf(text, sizeof text, "%s: %s", record_get_text(r, "layer"),
+                 record_get_text(best_at(records, r), "name"));
+        cr_expect(strstr(record_get_text(model, "path"), text), "%s is not in %s", text,
+                  record_get_text(model, "path"));
+        layers++;
+    }
+    cr_expect_gt(layers, 0);
+    cr_expect(strstr(record_get_text(model, "borrowed"), "embedding: embedding_f32_compiler"), "%s",
+              record_get_text(model, "borrowed"));
+}
+
+/* `peer` names the fastest of the peers' models but its own, the one of all peers among them. */
+static void check_best_peer(const json_t *records, const json_t *model)
+{
+    const json_t *best = NULL;
+    for (size_t i = 0; i < json_array_size(records); i++) {
+        const json_t *r = json_array_get(records, i);
+        if (beside(r, KIND_MODEL, record_get_dim(model, BATCH)) && r != model &&
+            is_peer(record_get_text(r, "backend")) &&
+            (!best || record_get_interval(r, "ns").median < record_get_interval(best, "ns").median))
+            best = r;
+    }
+    cr_expect_str_eq(record_get_text(model, "peer"), best ? record_get_text(best, "backend") : "");
+}
+
+static size_t count_peers(void)
+{
+    size_t peers = 0;
+    for (const struct backend *const *b = backends; *b; b++) {
+        char reason[128];
+        peers += (*b)->peer && (*b)->usable(reason, sizeof reason);
+    }
+    return peers;
+}
+
+/* Where two peers run here, each batch has the model of the best of them at each layer. */
+static void check_peers(const json_t *records, size_t batches)
+{
+    size_t models = 0;
+    for (size_t i = 0; i < json_array_size(records); i++) {
+        const json_t *r = json_array_get(records, i);
+        if (record_kind(r) != KIND_MODEL || json_object_get(r, "speedup"))
+            continue;
+        if (strcmp(record_get_text(r, "backend"), "reference") != 0)
+            check_best_peer(records, r);
+        if (strcmp(record_get_text(r, "backend"), "peers") != 0)
+            continue;
+        check_choice(records, r);
+        cr_expect_eq(strncmp(record_get_text(r, "name"), "model_f32_peers_", 16), 0);
+        cr_expect_str_eq(record_get_text(r, "order"), "layer by layer");
+        models++;
+    }
+    cr_expect_eq(models, count_peers() > 1 ? batches : 0);
+}
+
 static void check_output(void)
 {
     char *text = contents(out_path);
@@ -220,6 +315,7 @@ Test(bench, a_quick_run_of_the_tiny_model_is_whole)
             cr_assert_str_eq(record_get_text(r, "verdict"), "skipped");
     }
     check_complete(records, "tiny");
+    check_peers(records, 3);
     check_output();
     json_decref(records);
 }
@@ -248,6 +344,43 @@ Test(bench, options_choose_what_is_timed)
     cr_assert(seen[3] > 0 && seen[3] == seen[5], "a batch named twice is timed once");
     cr_assert_eq(count_kind(records, KIND_MODEL), 0, "a choice of ops is a choice of layers");
     json_decref(records);
+}
+
+/* Runs the tiny model with those backends in tiles of 3 rows; the record of `peers`, or NULL. */
+static json_t *run_peers(const char *names)
+{
+    char line[256];
+    json_t *found = NULL;
+    unlink(path);
+    snprintf(line, sizeof line,
+             "--preset tiny --quick --batch 8 --threads 1 --tile 3 --backend %s --out %s", names,
+             path);
+    cr_assert_eq(exit_of(line), 0, "%s", contents(error_path));
+    json_t *records = records_of();
+    for (size_t i = 0; i < json_array_size(records); i++) {
+        json_t *r = json_array_get(records, i);
+        if (strcmp(record_get_text(r, "backend"), "peers") == 0)
+            found = json_incref(r);
+    }
+    json_decref(records);
+    return found;
+}
+
+Test(bench, the_best_peers_are_walked_as_asked_and_are_two_at_least)
+{
+    if (count_peers() < 2)
+        return;
+    json_t *peers = run_peers("libxsmm,onednn,openblas");
+    cr_assert(peers);
+    cr_expect_str_eq(record_get_text(peers, "order"), "depth first");
+    cr_expect_str_eq(record_get_text(peers, "schedule"), "given");
+    cr_expect_eq(record_get_number(peers, "tile"), 3);
+    json_decref(peers);
+    for (const struct backend *const *b = backends; *b; b++) {
+        char reason[128];
+        if ((*b)->peer && (*b)->usable(reason, sizeof reason))
+            cr_expect_null(run_peers((*b)->name), "%s alone is the best of one", (*b)->name);
+    }
 }
 
 Test(bench, runs_append_and_doubt_what_is_doubtful)

@@ -5,6 +5,7 @@
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,15 +86,22 @@ static bool same(const struct composed *composed, const float *p, const float *a
     return worst < 1e-6;
 }
 
+/* The largest error of all predictions; infinity for a NaN. */
+static double stray(const float *p)
+{
+    double worst = 0;
+    for (size_t i = 0; i < predictions; i++)
+        worst = fmax(worst, isnan(p[i]) ? INFINITY : fabs((double)p[i] - (double)expected[i]));
+    return worst;
+}
+
 static void composed_agrees(const struct backend *backend, enum isa isa)
 {
     struct composed composed;
-    double worst = 0;
-    cr_assert(compose(&composed, &model, backend, isa, &fault), "%s: %s", backend->name,
+    cr_assert(compose_backend(&composed, &model, backend, isa, &fault), "%s: %s", backend->name,
               fault.text);
     float *p = walk_layers(&composed, 1), *alone = malloc(predictions * sizeof *alone);
-    for (size_t i = 0; i < predictions; i++)
-        worst = fmax(worst, isnan(p[i]) ? INFINITY : fabs((double)p[i] - (double)expected[i]));
+    double worst = stray(p);
     if (strcmp(backend->name, "reference") == 0)
         cr_expect_eq(worst, 0);
     cr_expect_lt(worst, 1e-5, "%s (%s) strays by %g", backend->name, isa_name(isa), worst);
@@ -157,8 +165,8 @@ Test(compose, fusions_stand_in_the_place_of_their_layers)
 {
     struct composed composed;
     size_t layers = model.ektm.layers, tasks = model.ektm.config.tasks;
-    cr_assert(compose(&composed, &model, kernels[0]->backend, kernels[0]->isa, &fault), "%s",
-              fault.text);
+    cr_assert(compose_backend(&composed, &model, kernels[0]->backend, kernels[0]->isa, &fault),
+              "%s", fault.text);
     cr_expect_eq(steps(&composed, false, 1), layers);
     cr_expect_eq(steps(&composed, true, ROWS_COUNT), layers - tasks);
     cr_expect_eq(steps(&composed, true, 1), layers - tasks - tasks);
@@ -211,7 +219,7 @@ Test(compose, members_share_columns)
         struct composed composed;
         if (!backend_best_isa(*b, &isa, reason, sizeof reason))
             continue;
-        cr_assert(compose(&composed, &model, *b, isa, &fault), "%s", fault.text);
+        cr_assert(compose_backend(&composed, &model, *b, isa, &fault), "%s", fault.text);
         for (size_t members = 1; members <= 7; members++) {
             struct team *team = team_start(&topology, PLACEMENT_COMPACT, members, &fault);
             cr_assert(team, "%s", fault.text);
@@ -231,8 +239,8 @@ Test(compose, ids_turn_and_turn_back)
     const float *p = activations.memory.buffer[BUFFER_P].data;
     size_t each = model.ektm.buffer_width[BUFFER_P];
     struct team *team = team_start(&topology, PLACEMENT_COMPACT, 2, &fault);
-    cr_assert(compose(&composed, &model, kernels[0]->backend, kernels[0]->isa, &fault), "%s",
-              fault.text);
+    cr_assert(compose_backend(&composed, &model, kernels[0]->backend, kernels[0]->isa, &fault),
+              "%s", fault.text);
     walk_together(&forward, &composed, team, 1, 0);
     memcpy(first, p, each * sizeof *p);
     walk_together(&forward, &composed, team, 1, 5);
@@ -244,6 +252,103 @@ Test(compose, ids_turn_and_turn_back)
     forward_free(&forward);
     team_stop(team);
     composed_free(&composed);
+}
+
+/* ---- a kernel for each layer ----------------------------------------------------------------- */
+
+enum { LAYERS_MOST = 64 };
+
+/* The n-th usable kernel of the layer's op, counted round; NULL for n 0. */
+static const struct kernel *nth(const struct ektm_layer *layer, size_t n)
+{
+    char reason[128];
+    while (n > 0)
+        for (const struct kernel *const *k = kernels; *k; k++)
+            if ((*k)->op == layer->op && (*k)->dtype == DTYPE_F32 &&
+                kernel_usable(*k, reason, sizeof reason) && --n == 0)
+                return *k;
+    return NULL;
+}
+
+/* Kernels of all backends in one model, other ones in each; some layers are borrowed. */
+Test(compose, every_layer_takes_a_kernel_of_its_own)
+{
+    const struct ektm *ektm = &model.ektm;
+    const struct kernel *mix[LAYERS_MOST];
+    for (size_t n = 0; n < 16; n++) {
+        struct composed composed;
+        const struct schedule deep = {.tile = 1 + n, .ask = 50};
+        for (size_t l = 0; l < ektm->layers; l++)
+            mix[l] = nth(&ektm->layer[l], (n + l) % 13);
+        cr_assert(compose(&composed, &model, mix, isa_widest(), &fault), "%s", fault.text);
+        cr_expect_lt(stray(walk_layers(&composed, 1)), 1e-5, "mix %zu", n);
+        cr_expect_lt(stray(walk(&composed, &deep, 3)), 1e-5, "mix %zu in tiles", n);
+        for (size_t l = 0; l < ektm->layers; l++) {
+            char text[256];
+            snprintf(text, sizeof text, "%s: %s", ektm->layer[l].name, composed.kernel[l]->name);
+            cr_expect(!mix[l] || composed.kernel[l] == mix[l], "%s was taken", text);
+            cr_expect(strstr(mix[l] ? composed.chosen : composed.borrowed, text),
+                      "%s is not told: %s; %s", text, composed.chosen, composed.borrowed);
+            cr_expect(mix[l] || composed.kernel[l]->backend == nth(&ektm->layer[l], 1)->backend ||
+                          strcmp(composed.kernel[l]->backend->name, "compiler") == 0,
+                      "%s was borrowed", text);
+        }
+        composed_free(&composed);
+    }
+}
+
+/* The layers of transfers are taken as they are unless all are of one backend that has it. */
+Test(compose, a_fusion_needs_all_its_layers_of_one_backend)
+{
+    const struct ektm *ektm = &model.ektm;
+    const struct backend *backend = kernels[0]->backend;
+    const struct kernel *mix[LAYERS_MOST] = {NULL};
+    size_t layers = ektm->layers, tasks = ektm->config.tasks;
+    struct composed composed;
+    cr_assert(compose(&composed, &model, mix, isa_widest(), &fault), "%s", fault.text);
+    cr_expect_eq(steps(&composed, true, 1), layers, "what is borrowed was fused");
+    composed_free(&composed);
+    cr_assert(compose_backend(&composed, &model, backend, kernels[0]->isa, &fault));
+    memcpy(mix, composed.kernel, layers * sizeof *mix);
+    composed_free(&composed);
+    cr_assert(compose(&composed, &model, mix, isa_widest(), &fault), "%s", fault.text);
+    cr_expect_eq(steps(&composed, true, 1), layers - tasks - tasks);
+    composed_free(&composed);
+    for (size_t l = 0; l < layers; l++) {
+        const struct kernel *own = mix[l];
+        const struct ektm_layer *layer = &ektm->layer[l];
+        for (size_t n = 0; mix[l]->backend == backend && layer->fusion; n++)
+            mix[l] = nth(layer, n + 1);
+        cr_assert(compose(&composed, &model, mix, isa_widest(), &fault), "%s", fault.text);
+        cr_expect_lt(stray(walk(&composed, &(struct schedule){.fuse = true}, 1)), 1e-5);
+        for (size_t f = layers; f < ektm_entries(ektm); f++)
+            cr_expect_eq(!composed.kernel[f], f == layer->fusion, "fusion %zu, layer %zu", f, l);
+        composed_free(&composed);
+        mix[l] = own;
+    }
+}
+
+static void compute_nothing(const struct call *call) { (void)call; }
+
+Test(compose, a_wrong_kernel_at_one_layer_is_refused_or_found_out)
+{
+    const struct ektm *ektm = &model.ektm;
+    for (size_t wrong = 0; wrong < ektm->layers; wrong++) {
+        const struct kernel *mix[LAYERS_MOST] = {NULL};
+        struct kernel lazy = *nth(&ektm->layer[wrong], 1);
+        struct composed composed;
+        size_t other = wrong ? 0 : ektm->layers - 1;
+        mix[wrong] = nth(&ektm->layer[other], 1);
+        cr_expect_not(compose(&composed, &model, mix, isa_widest(), &fault));
+        cr_expect(strstr(fault.text, mix[wrong]->name) &&
+                      strstr(fault.text, ektm->layer[wrong].name),
+                  "%s", fault.text);
+        lazy.run = compute_nothing;
+        mix[wrong] = &lazy;
+        cr_assert(compose(&composed, &model, mix, isa_widest(), &fault), "%s", fault.text);
+        cr_expect_gt(stray(walk_layers(&composed, 1)), 1e-5, "layer %zu", wrong);
+        composed_free(&composed);
+    }
 }
 
 Test(compose, what_cannot_run_is_refused)
@@ -258,7 +363,7 @@ Test(compose, what_cannot_run_is_refused)
                       reason);
         for (isa = 0; isa < ISAS; isa++)
             if (!usable || !isa_usable(isa, reason, sizeof reason)) {
-                cr_expect_not(compose(&composed, &model, *b, isa, &fault));
+                cr_expect_not(compose_backend(&composed, &model, *b, isa, &fault));
                 cr_expect_eq(fault.status, STATUS_MACHINE);
                 cr_expect(strstr(fault.text, (*b)->name) && strstr(fault.text, reason), "%s",
                           fault.text);
@@ -270,8 +375,8 @@ Test(compose, what_was_computed_is_forgotten_and_computed_again)
 {
     struct composed composed;
     const float *p = activations.memory.buffer[BUFFER_P].data;
-    cr_assert(compose(&composed, &model, kernels[0]->backend, kernels[0]->isa, &fault), "%s",
-              fault.text);
+    cr_assert(compose_backend(&composed, &model, kernels[0]->backend, kernels[0]->isa, &fault),
+              "%s", fault.text);
     activations_refresh(&activations);
     for (size_t i = 0; i < predictions; i++)
         cr_assert_eq(p[i], 0);

@@ -3,6 +3,7 @@
 #include "harness/measure/clock.h"
 #include "harness/random.h"
 #include "harness/results/file.h"
+#include "kernels/kernel.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -196,6 +197,78 @@ Test(resume, kills_lose_and_double_nothing)
         expect_ids_in_order();
     }
     free(expected);
+}
+
+/* Keeps the lines before the first model's. At layer `tower` whoever was slowest of the peers is
+ * the fastest from now on; returns its kernel's name, to be freed. */
+static char *cut_before_models(void)
+{
+    struct fault fault;
+    json_t *records = results_read(path, NULL, &fault);
+    cr_assert(records, "%s", fault.text);
+    FILE *file = fopen(path, "w");
+    const struct kernel *kernel;
+    json_t *slowest = NULL;
+    size_t i, kept = 0;
+    json_t *r;
+    json_array_foreach(records, i, r)
+    {
+        if (!kept && record_kind(r) == KIND_MODEL)
+            kept = i;
+        if (strcmp(record_get_text(r, "layer"), "tower") == 0 && record_kind(r) == KIND_KERNEL &&
+            (kernel = kernel_find(record_get_text(r, "name"))) && kernel->backend->peer &&
+            (!slowest ||
+             record_get_interval(r, "ns").median > record_get_interval(slowest, "ns").median))
+            slowest = r;
+    }
+    cr_assert(slowest && kept);
+    record_interval(slowest, "ns", &(struct estimate){1, 1, 1});
+    record_text(slowest, "verdict", "valid");
+    for (i = 0; i < kept; i++) {
+        json_dumpf(json_array_get(records, i), file, JSON_COMPACT);
+        fputc('\n', file);
+    }
+    fclose(file);
+    char *name = strdup(record_get_text(slowest, "name"));
+    json_decref(records);
+    return name;
+}
+
+Test(resume, the_best_peers_are_those_of_the_earlier_part)
+{
+    char words[256], expected[128];
+    size_t peers = 0, seen = 0;
+    for (const struct backend *const *b = backends; *b; b++)
+        peers += (*b)->peer && (*b)->usable(words, sizeof words);
+    if (peers < 2)
+        return;
+    snprintf(words, sizeof words,
+             "--quick --preset tiny --batch 4 --threads 1 --backend libxsmm,onednn,openblas "
+             "--out %s",
+             path);
+    cr_assert_eq(run(words), 0, "%s", complaint());
+    char *before = subjects(), *name = cut_before_models();
+    snprintf(words, sizeof words, "--resume %s", path);
+    cr_assert_eq(run(words), 0, "%s", complaint());
+    char *after = subjects();
+    expect_same_lines(after, before, 0);
+    struct fault fault;
+    json_t *records = results_read(path, NULL, &fault);
+    cr_assert(records, "%s", fault.text);
+    snprintf(expected, sizeof expected, "tower: %s", name);
+    for (size_t i = 0; i < json_array_size(records); i++) {
+        const json_t *r = json_array_get(records, i);
+        if (strcmp(record_get_text(r, "backend"), "peers") != 0)
+            continue;
+        cr_expect(strstr(record_get_text(r, "path"), expected), "%s is not in %s", expected,
+                  record_get_text(r, "path"));
+        seen++;
+    }
+    cr_expect_eq(seen, 1);
+    json_decref(records);
+    free(before);
+    free(after);
+    free(name);
 }
 
 Test(resume, a_finished_run_stays_as_it_is)

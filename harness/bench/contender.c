@@ -1,11 +1,15 @@
 #include "harness/bench/contender.h"
 
+#include "harness/bench/choice.h"
 #include "harness/model/tuning.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+const struct backend peers_backend = {
+    .name = "peers", .about = "the fastest peer at each layer", .peer = true};
 
 bool contender_is_reference(const struct contender *c)
 {
@@ -55,9 +59,11 @@ static void contender_free(struct contender *c)
     c->composed = NULL;
 }
 
+/* A contender with the backend's kernels, or with `kernel[l]` at layer l. */
 static bool add(struct models *models, const struct run *run, const struct backend *backend,
-                enum isa isa, struct fault *fault)
+                enum isa isa, const struct kernel *const *kernel, struct fault *fault)
 {
+    const struct model *model = &models->subject->model;
     struct contender *c = &models->contender[models->count];
     *c = (struct contender){.backend = backend, .isa = isa};
     size_t copies = copies_of(models, run, c);
@@ -69,7 +75,9 @@ static bool add(struct models *models, const struct run *run, const struct backe
     }
     uint64_t begin = clock_now();
     for (; c->copies < copies; c->copies++) {
-        if (!compose(&c->composed[c->copies], &models->subject->model, backend, isa, fault)) {
+        struct composed *composed = &c->composed[c->copies];
+        if (!(kernel ? compose(composed, model, kernel, isa, fault)
+                     : compose_backend(composed, model, backend, isa, fault))) {
             contender_free(c);
             return false;
         }
@@ -162,13 +170,28 @@ bool models_make(struct models *models, struct run *run, struct subject *subject
     for (const struct kernel *const *k = kernels; *k; k++)
         if (composes(run, *k) && !find(models, (*k)->backend, kernel_isa(*k)) &&
             models->count < MODELS_MAX &&
-            (!add(models, run, (*k)->backend, kernel_isa(*k), fault) ||
+            (!add(models, run, (*k)->backend, kernel_isa(*k), NULL, fault) ||
              !choose_schedule(models, run, fault))) {
             models_free(models);
             return false;
         }
     recall_speeds(models, run);
     return true;
+}
+
+bool models_add_peers(struct models *models, const struct run *run, size_t rows,
+                      struct fault *fault)
+{
+    const struct ektm *ektm = &models->subject->model.ektm;
+    struct found found = {run->journal.records, models->subject->preset->name, rows};
+    const struct kernel **kernel = calloc(ektm->layers, sizeof *kernel);
+    if (!kernel)
+        return fault_memory(fault, "the choice of kernels");
+    bool fine = models->count == MODELS_MAX || !choice_of_peers(&found, ektm, kernel) ||
+                (add(models, run, &peers_backend, isa_widest(), kernel, fault) &&
+                 choose_schedule(models, run, fault));
+    free(kernel);
+    return fine;
 }
 
 struct contender *models_ours(struct models *models)

@@ -1,4 +1,5 @@
-/* The whole model as somebody computes it: one backend's kernels, walked by one schedule. */
+/* The whole model as somebody computes it: one backend's kernels, or the best peer's at each layer,
+ * walked by one schedule. */
 #ifndef EKTM_HARNESS_BENCH_CONTENDER_H
 #define EKTM_HARNESS_BENCH_CONTENDER_H
 
@@ -44,6 +45,17 @@ struct models {
 bool models_make(struct models *models, struct run *run, struct subject *subject,
                  struct fault *fault);
 void models_free(struct models *models);
+
+/* Whose the model is that takes the fastest peer's kernel at each layer. Nothing but the name is
+ * its own: it is none of `backends`. */
+extern const struct backend peers_backend;
+
+/* Adds that model: the best of all peers' on `rows` rows, by the run's own records of the layers
+ * (choice_of_peers); what no peer has is borrowed at the widest instruction set. Where there is
+ * nothing to choose, none is added. Like any peer's it goes layer by layer unless --tile says
+ * otherwise. */
+bool models_add_peers(struct models *models, const struct run *run, size_t rows,
+                      struct fault *fault);
 
 /* One more contender, with the weights of `of` and another schedule; NULL: a fault. */
 struct contender *models_vary(struct models *models, const struct contender *of,

@@ -1,5 +1,6 @@
 #include "harness/bench/layers.h"
 
+#include "harness/bench/choice.h"
 #include "harness/machine/memory.h"
 #include "reference/operands.h"
 
@@ -487,28 +488,10 @@ static bool share_out(struct shared *shared, const struct trial_layer *trial, co
     return true;
 }
 
-/* The fastest on one thread at that batch of what is neither a library's nor the reference's. */
-static const struct kernel *fastest(const struct trial_layer *trial, const struct run *run,
-                                    size_t rows)
+/* What may share a batch: neither a library's nor the reference's. */
+static bool may_share(const struct kernel *kernel)
 {
-    const struct kernel *best = NULL;
-    double least = INFINITY;
-    for (size_t i = 0; i < json_array_size(run->journal.records); i++) {
-        const json_t *r = json_array_get(run->journal.records, i);
-        const struct kernel *kernel = kernel_find(record_get_text(r, "name"));
-        if (record_kind(r) != KIND_KERNEL || !kernel || kernel->backend->peer ||
-            is_reference(kernel) || json_object_get(r, "speedup") ||
-            record_get_dim(r, BATCH) != rows ||
-            strcmp(record_get_text(r, "layer"), trial->layer->name) != 0 ||
-            strcmp(record_get_text(r, "preset"), trial->subject->preset->name) != 0)
-            continue;
-        double ns = record_get_interval(r, "ns").median;
-        if (ns < least) {
-            least = ns;
-            best = kernel;
-        }
-    }
-    return best;
+    return !kernel->backend->peer && !is_reference(kernel);
 }
 
 static bool record_shared(const struct trial_layer *trial, struct run *run,
@@ -542,7 +525,8 @@ static bool check_shared(struct trial_layer *trial, struct run *run, struct shar
 bool trial_layer_share(struct trial_layer *trial, struct run *run, const struct job *job,
                        struct fault *fault)
 {
-    const struct kernel *kernel = fastest(trial, run, job->batch);
+    struct found found = {run->journal.records, trial->subject->preset->name, job->batch};
+    const struct kernel *kernel = choice_fastest(&found, trial->layer->name, may_share);
     struct sampling sampling = run_sampling(run, job);
     struct shared shared = {0};
     bool right = false;

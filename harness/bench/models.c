@@ -88,6 +88,8 @@ json_t *models_record_timed(const struct models *models, struct run *run, const 
     contender_describe(record, c);
     record_text(record, "preset", models->subject->preset->name);
     record_text(record, "borrowed", c->composed->borrowed);
+    if (c->backend == &peers_backend)
+        record_text(record, "path", c->composed->chosen);
     record_dims(record, &dims);
     record_text(record, "ids", run->plan.ids);
     record_count(record, "seed", run->arguments->seed);
@@ -199,17 +201,17 @@ static bool record_contest(struct contest *contest, struct models *models, struc
     return true;
 }
 
-bool models_run(struct models *models, struct run *run, const struct job *job, struct fault *fault)
+/* All of them at once, on the seat that is taken. */
+static bool compete(struct models *models, struct run *run, const struct job *job,
+                    struct fault *fault)
 {
     struct contest contest = {.count = 0};
     struct sampling sampling = run_sampling(run, job);
     struct eviction eviction;
     sampling.stride = WARMING;
-    bool fine =
-        run_seat(run, job->seating, fault) && eviction_make(&eviction, run, &sampling, fault);
-    if (!fine)
+    if (!eviction_make(&eviction, run, &sampling, fault))
         return false;
-    fine = enter_all(&contest, models, run, job->batch, fault);
+    bool fine = enter_all(&contest, models, run, job->batch, fault);
     struct competitor *above = &contest.competitor[contest.count];
     struct need need = models_need(models, run, job->batch);
     for (size_t i = 0; i < contest.count; i++)
@@ -226,6 +228,17 @@ bool models_run(struct models *models, struct run *run, const struct job *job, s
         competitor_free(&above[i]);
     roof_free(&contest.roof);
     eviction_free(&eviction);
+    return fine;
+}
+
+bool models_run(struct models *models, struct run *run, const struct job *job, struct fault *fault)
+{
+    size_t always = models->count;
+    bool fine = run_seat(run, job->seating, fault) &&
+                models_add_peers(models, run, job->batch, fault) &&
+                compete(models, run, job, fault);
+    while (models->count > always)
+        models_drop_last(models);
     return fine;
 }
 

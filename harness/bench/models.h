@@ -6,7 +6,8 @@
 #include "harness/bench/eviction.h"
 #include "harness/bench/roof.h"
 
-/* Checks, then times all of them at the job's batch on one thread, side by side. */
+/* Checks, then times all of them at the job's batch on one thread, side by side; among them, where
+ * there is one, the model of the fastest peer at each layer. */
 bool models_run(struct models *models, struct run *run, const struct job *job, struct fault *fault);
 
 /* For comparisons with others than our backends: makes a competitor of the contender on `rows`

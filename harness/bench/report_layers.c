@@ -1,13 +1,14 @@
 /* The tables of layers and of the whole model on one thread: one line for each shape, one column
- * for each of ours, the compiler's best, and each peer. */
+ * for each of ours, the compiler's best, each peer, and the best peer at each layer. */
 #include "harness/bench/cells.h"
+#include "harness/bench/contender.h"
 #include "harness/bench/report.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { COLUMNS_MAX = 32, COLUMNS_SHOWN = 6 };
+enum { COLUMNS_MAX = 32, LAYERS_SHOWN = 6, MODELS_SHOWN = 7 /* columns side by side */ };
 
 /* Whose times a column holds. The compiler's is the best of what it makes for any ISA. */
 enum who { WHO_COMPILER, WHO_OURS, WHO_PEER, WHO_REFERENCE };
@@ -20,9 +21,16 @@ struct table {
     const json_t *column[COLUMNS_MAX]; /* a record of each; the reference only where it is alone */
 };
 
+static bool is_peers(const json_t *r)
+{
+    return strcmp(cell_text(r, "backend"), peers_backend.name) == 0;
+}
+
 static enum who who_of(const json_t *r)
 {
     const char *name = cell_text(r, "backend");
+    if (is_peers(r))
+        return WHO_PEER;
     for (const struct backend *const *b = backends; *b; b++)
         if (strcmp((*b)->name, name) == 0 && (*b)->peer)
             return WHO_PEER;
@@ -127,7 +135,7 @@ static void print_heads(const struct table *table, size_t first, size_t last)
     if (first == 0)
         printf(" | %4s %-7s %6s %6s", "roof", "bound", "x comp", "x peer");
     if (first == 0 && model)
-        printf("%13s", "x ref");
+        printf("%12s", "x ref");
     printf("\n");
 }
 
@@ -147,7 +155,7 @@ static void print_best(const struct table *table, const json_t *best)
     print_short(6, record_get_interval(best, "x_peer").median);
     printf(table->kind == KIND_MODEL ? " %-6s" : " %s", cell_verdict(verdict));
     if (table->kind == KIND_MODEL)
-        print_short(6, record_get_interval(best, "x_reference").median);
+        print_short(5, record_get_interval(best, "x_reference").median);
 }
 
 static void print_row(const struct table *table, const json_t *row, size_t first, size_t last)
@@ -174,14 +182,18 @@ static void print_side_by_side(const struct run *run, enum kind kind, const char
         add_columns(&table, who);
     if (!table.count)
         add_columns(&table, WHO_REFERENCE);
-    for (size_t first = 0; first < table.count; first += COLUMNS_SHOWN) {
-        size_t last = first + COLUMNS_SHOWN < table.count ? first + COLUMNS_SHOWN : table.count;
+    size_t shown = kind == KIND_MODEL ? MODELS_SHOWN : LAYERS_SHOWN;
+    for (size_t first = 0; first < table.count; first += shown) {
+        size_t last = first + shown < table.count ? first + shown : table.count;
         printf("\n%s: us a row on one thread, %s; * least, ~ noisy%s\n", title,
                cache_name(run->plan.cache), first ? " (continued)" : "");
         print_heads(&table, first, last);
         for (size_t i = 0; i < json_array_size(table.records); i++)
             if (starts_row(&table, i))
                 print_row(&table, json_array_get(table.records, i), first, last);
+        for (size_t c = first; c < last; c++)
+            if (is_peers(table.column[c]))
+                printf(" %s: %s, as timed above\n", peers_backend.name, peers_backend.about);
     }
 }
 

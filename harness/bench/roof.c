@@ -107,35 +107,33 @@ static bool add_stream(struct roof *roof, const struct run *run, struct fault *f
     return true;
 }
 
-/* The rows that an embedding reads, in its order, and as much written as it writes; each member
- * begins elsewhere, as it does there. */
-static bool add_gather(struct roof *roof, const struct run *run, struct fault *fault)
+static size_t gather_sums(const struct need *need, size_t count, size_t piece)
+{
+    size_t bags = need->rows_all * need->subject->preset->config.fields;
+    return (piece * bags + count - 1) / count;
+}
+
+/* One way to gather the embedding's rows, in its order, to as many sums as it has bags, of as many
+ * ids each on the average; each member begins elsewhere, as it does there. `count` is of all ids.
+ */
+static bool add_gather(struct roof *roof, const struct run *run, const struct kernel *kernel,
+                       size_t lines, size_t count, size_t piece, struct fault *fault)
 {
     const struct need *need = &roof->need;
     const struct ektm_config *config = &need->subject->preset->config;
-    size_t count, members = team_members(run->team);
-    roof->ids = subject_table_rows(need->subject, need->rows_all, &count);
-    if (!roof->ids)
-        return fault_memory(fault, "the probes");
-    size_t batch = need->rows * count / need->rows_all;
-    size_t piece = batch > IDS_PIECE ? batch : IDS_PIECE;
-    piece = piece > count ? count : piece < 1 ? 1 : piece;
-    struct probe *probe = add(roof, run, widest(&gather_op), count / piece, fault);
+    size_t members = team_members(run->team), sums = gather_sums(need, count, piece);
+    struct tensor table = need->subject->activations.memory.table;
+    struct probe *probe = add(roof, run, kernel, count / piece, fault);
     if (!probe)
         return false;
-    /* As many sums as the embedding has bags, of as many ids each on the average. */
-    size_t sums = (piece * need->rows_all * config->fields + count - 1) / count;
-    roof->sums_bytes = members * sums * config->width * sizeof *roof->sums;
-    roof->sums = memory_alloc(roof->sums_bytes, run->plan.pages);
-    if (!roof->sums)
-        return fault_memory(fault, "the probes");
-    struct tensor table = need->subject->activations.memory.table;
     for (size_t t = 0; t < probe->turns; t++)
         for (size_t m = 0; m < members; m++) {
             size_t from = (t + m * probe->turns / members) % probe->turns * piece;
-            *probe_call(probe, t, m) =
+            struct call *call = probe_call(probe, t, m);
+            *call =
                 gather_call(&table, subject_rows(need->subject), config->width, roof->ids + from,
                             piece, roof->sums + m * sums * config->width, sums);
+            call->options.lines_ahead = lines;
         }
     double bytes = subject_embedding_bytes(need->subject, need->subject->activations.rows_max);
     probe->bytes = (size_t)bytes;
@@ -143,6 +141,41 @@ static bool add_gather(struct roof *roof, const struct run *run, struct fault *f
     probe->pages = memory_obtained(need->subject->model.block);
     snprintf(probe->label, sizeof probe->label, "gather %zu B %s", config->width * sizeof(float),
              level_name(probe->level));
+    return true;
+}
+
+/* No single way to gather is the best on every machine and for every table: each instruction set's
+ * probe is tried, with as many lines asked for as it chooses and with fewer. The best is the
+ * ceiling. */
+static bool add_gathers(struct roof *roof, const struct run *run, struct fault *fault)
+{
+    static const size_t lines[] = {0, 192};
+    const struct need *need = &roof->need;
+    size_t count, members = team_members(run->team), before = roof->count;
+    char reason[128];
+    roof->ids = subject_table_rows(need->subject, need->rows_all, &count);
+    if (!roof->ids)
+        return fault_memory(fault, "the probes");
+    size_t batch = need->rows * count / need->rows_all;
+    size_t piece = batch > IDS_PIECE ? batch : IDS_PIECE;
+    piece = piece > count ? count : piece < 1 ? 1 : piece;
+    roof->sums_bytes = members * gather_sums(need, count, piece) *
+                       need->subject->preset->config.width * sizeof *roof->sums;
+    roof->sums = memory_alloc(roof->sums_bytes, run->plan.pages);
+    if (!roof->sums)
+        return fault_memory(fault, "the probes");
+    for (const struct kernel *const *k = kernels; *k; k++)
+        for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+            if ((*k)->op == &gather_op && (*k)->dtype == DTYPE_F32 &&
+                strcmp((*k)->backend->name, "compiler") != 0 && (*k)->isa != ISA_SCALAR &&
+                kernel_usable(*k, reason, sizeof reason) && roof->count < before + GATHERS_MOST &&
+                !add_gather(roof, run, *k, lines[i], count, piece, fault))
+                return false;
+    if (roof->count == before && !add_gather(roof, run, widest(&gather_op), 0, count, piece, fault))
+        return false;
+    /* As far apart as can be: the next one would find in a cache what one has just read. */
+    for (size_t i = before, ways = roof->count - before; i < roof->count; i++)
+        roof->probe[i].at = (i - before) * roof->probe[i].turns / (ways * members);
     return true;
 }
 
@@ -155,7 +188,7 @@ static bool add_all(struct roof *roof, const struct run *run, struct fault *faul
     for (enum isa isa = 0; isa < ISAS && fine; isa++)
         fine = !has[isa] || add_peak(roof, run, isa, fault);
     fine = fine && (!roof->need.streamed || add_stream(roof, run, fault));
-    return fine && (!roof->need.rows || add_gather(roof, run, fault));
+    return fine && (!roof->need.rows || add_gathers(roof, run, fault));
 }
 
 /* Whole lines in each call, and whole pieces in the round. */
@@ -242,14 +275,16 @@ struct work work_of(const struct op *op, const struct call *call, bool inner)
     return work;
 }
 
-/* The probe of that op (and, for peaks, instruction set), or NULL. */
+/* The probe of that op (and, for peaks, instruction set) that was fastest, or NULL. */
 static const struct probe *find(const struct roof *roof, const struct op *op, enum isa isa)
 {
+    const struct probe *best = NULL;
     for (size_t i = 0; i < roof->count; i++)
         if (roof->probe[i].kernel->op == op &&
-            (op != &fma_op || roof->probe[i].kernel->isa == peak_isa(isa)))
-            return &roof->probe[i];
-    return NULL;
+            (op != &fma_op || roof->probe[i].kernel->isa == peak_isa(isa)) &&
+            (!best || !(roof->rate[best - roof->probe] >= roof->rate[i])))
+            best = &roof->probe[i];
+    return best;
 }
 
 static double time_of(const struct roof *roof, const struct op *op, enum isa isa, double amount)

@@ -20,7 +20,8 @@ struct need {
     bool alone;                    /* each sample is one call: the caches are cold               */
 };
 
-enum { ROOF_MAX = ISAS + 2 };
+/* Ways to gather that are tried: kernels, and for each of them lines asked for in advance. */
+enum { GATHERS_MOST = 6, ROOF_MAX = ISAS + 1 + GATHERS_MOST };
 
 struct roof {
     struct need need;

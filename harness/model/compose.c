@@ -13,36 +13,20 @@ static const struct kernel *find(const struct op *op, const char *backend, enum 
     return NULL;
 }
 
-static const struct kernel *choose(const struct op *op, const struct backend *backend, enum isa isa)
+static const struct kernel *borrow(const struct op *op, enum isa isa)
 {
-    const struct kernel *own = find(op, backend->name, isa);
-    const struct kernel *baseline = own ? own : find(op, "compiler", isa);
+    const struct kernel *baseline = find(op, "compiler", isa);
     return baseline ? baseline : find(op, "reference", ISA_SCALAR);
 }
 
-/* Names a layer whose kernel is somebody else's, once for all tasks. */
-static void note_borrowed(struct composed *composed, size_t layer)
+/* Adds the layer and its kernel to `text`, once for all tasks that have the same one. */
+static void note(const struct composed *composed, size_t layer, char *text, size_t size)
 {
-    size_t used = strlen(composed->borrowed);
-    if (!ektm_repeats(&composed->model->ektm, layer))
-        snprintf(composed->borrowed + used, sizeof composed->borrowed - used, "%s%s: %s",
-                 used ? ", " : "", composed->model->ektm.layer[layer].name,
-                 composed->kernel[layer]->name);
-}
-
-/* What `prepare` made of the layer's weights stays in composed->prepared. */
-static bool prepare_layer(struct composed *composed, size_t layer)
-{
-    const struct model *model = composed->model;
-    struct ektm_memory weights = {
-        .weight = model->weight, .table = model->table, .first = model->first};
-    for (enum ektm_buffer b = 0; b < BUFFERS; b++)
-        weights.buffer[b].ld = model->ektm.buffer_width[b];
-    struct call call = ektm_call(&model->ektm, &weights, layer, 0);
-    if (!kernel_prepare(composed->kernel[layer], &call))
-        return false;
-    composed->prepared[layer] = (void *)(uintptr_t)call.prepared;
-    return true;
+    size_t used = strlen(text);
+    if (!ektm_repeats(&composed->model->ektm, layer) ||
+        composed->kernel[layer] != composed->kernel[layer - 1])
+        snprintf(text + used, size - used, "%s%s: %s", used ? ", " : "",
+                 composed->model->ektm.layer[layer].name, composed->kernel[layer]->name);
 }
 
 /* Multiply-adds of one row in a layer whose kernel asks for rows ahead. A fusion asks as its layers
@@ -55,42 +39,106 @@ static double row_products(const struct composed *composed, size_t layer)
     return composed->kernel[layer]->asks_ahead ? l->op->flops(&call) / 2 : 0;
 }
 
-/* The kernel of a layer, or of a fusion that the backend has one for, with its weights. */
-static bool add_entry(struct composed *composed, size_t entry, const struct backend *backend,
-                      enum isa isa)
+/* Gives the layer that kernel; a borrowed one in place of NULL. */
+static bool take(struct composed *composed, size_t layer, const struct kernel *kernel, enum isa isa,
+                 struct fault *fault)
 {
-    const struct ektm *ektm = &composed->model->ektm;
-    const struct op *op = ektm->layer[entry].op;
-    bool layer = entry < ektm->layers;
-    const struct kernel *kernel = layer ? choose(op, backend, isa) : find(op, backend->name, isa);
-    composed->kernel[entry] = kernel;
-    if (!kernel)
-        return true;
-    composed->cut_changes_bits |= kernel->cut_changes_bits;
-    if (kernel->backend != backend)
-        note_borrowed(composed, entry);
-    if (layer)
-        composed->row_products += row_products(composed, entry);
-    return prepare_layer(composed, entry);
+    const struct ektm_layer *l = &composed->model->ektm.layer[layer];
+    const struct kernel *taken = kernel ? kernel : borrow(l->op, isa);
+    char reason[128];
+    if (taken->op != l->op || taken->dtype != DTYPE_F32)
+        return fault_caller(fault, "kernel %s cannot compute layer %s, which takes %s_%s",
+                            taken->name, l->name, l->op->name, dtype_name(DTYPE_F32));
+    if (!kernel_usable(taken, reason, sizeof reason))
+        return fault_machine(fault, "kernel %s cannot run here: %s", taken->name, reason);
+    composed->kernel[layer] = taken;
+    composed->cut_changes_bits |= taken->cut_changes_bits;
+    composed->row_products += row_products(composed, layer);
+    if (kernel)
+        note(composed, layer, composed->chosen, sizeof composed->chosen);
+    else
+        note(composed, layer, composed->borrowed, sizeof composed->borrowed);
+    return true;
 }
 
-bool compose(struct composed *composed, const struct model *model, const struct backend *backend,
-             enum isa isa, struct fault *fault)
+/* What `prepare` made of the weights of a layer or fusion stays in composed->prepared. */
+static bool prepare_entry(struct composed *composed, size_t entry, struct fault *fault)
 {
-    size_t entries = ektm_entries(&model->ektm);
-    char reason[128];
+    const struct model *model = composed->model;
+    struct ektm_memory weights = {
+        .weight = model->weight, .table = model->table, .first = model->first};
+    for (enum ektm_buffer b = 0; b < BUFFERS; b++)
+        weights.buffer[b].ld = model->ektm.buffer_width[b];
+    struct call call = ektm_call(&model->ektm, &weights, entry, 0);
+    if (!kernel_prepare(composed->kernel[entry], &call))
+        return fault_memory(fault, "the packed weights");
+    composed->prepared[entry] = (void *)(uintptr_t)call.prepared;
+    return true;
+}
+
+/* The fusion's kernel, of the backend and ISA of all of `kernel` at its layers. NULL: they are not
+ * of one, or it has none. */
+static const struct kernel *fused(const struct ektm *ektm, const struct kernel *const *kernel,
+                                  size_t fusion)
+{
+    const struct kernel *first = NULL;
+    for (size_t l = 0; l < ektm->layers; l++) {
+        if (ektm->layer[l].fusion != fusion)
+            continue;
+        if (!kernel[l] || (first && (kernel[l]->backend != first->backend ||
+                                     kernel_isa(kernel[l]) != kernel_isa(first))))
+            return NULL;
+        first = kernel[l];
+    }
+    return first ? find(ektm->layer[fusion].op, first->backend->name, kernel_isa(first)) : NULL;
+}
+
+static bool fuse(struct composed *composed, size_t fusion, const struct kernel *const *kernel,
+                 struct fault *fault)
+{
+    const struct kernel *one = fused(&composed->model->ektm, kernel, fusion);
+    composed->kernel[fusion] = one;
+    if (!one)
+        return true;
+    composed->cut_changes_bits |= one->cut_changes_bits;
+    return prepare_entry(composed, fusion, fault);
+}
+
+bool compose(struct composed *composed, const struct model *model,
+             const struct kernel *const *kernel, enum isa isa, struct fault *fault)
+{
+    size_t layers = model->ektm.layers, entries = ektm_entries(&model->ektm);
     *composed = (struct composed){.model = model};
-    if (!backend->usable(reason, sizeof reason) || !isa_usable(isa, reason, sizeof reason))
-        return fault_machine(fault, "backend %s cannot run here: %s", backend->name, reason);
     composed->kernel = calloc(entries, sizeof *composed->kernel);
     composed->prepared = calloc(entries, sizeof *composed->prepared);
     bool fine = composed->kernel && composed->prepared;
-    for (size_t l = 0; l < entries && fine; l++)
-        fine = add_entry(composed, l, backend, isa);
-    if (fine)
-        return true;
-    composed_free(composed);
-    return fault_memory(fault, "the packed weights");
+    if (!fine)
+        fault_memory(fault, "a composed model");
+    for (size_t l = 0; l < layers && fine; l++)
+        fine = take(composed, l, kernel[l], isa, fault) && prepare_entry(composed, l, fault);
+    for (size_t f = layers; f < entries && fine; f++)
+        fine = fuse(composed, f, kernel, fault);
+    if (!fine)
+        composed_free(composed);
+    return fine;
+}
+
+bool compose_backend(struct composed *composed, const struct model *model,
+                     const struct backend *backend, enum isa isa, struct fault *fault)
+{
+    size_t layers = model->ektm.layers;
+    char reason[128];
+    *composed = (struct composed){0};
+    if (!backend->usable(reason, sizeof reason) || !isa_usable(isa, reason, sizeof reason))
+        return fault_machine(fault, "backend %s cannot run here: %s", backend->name, reason);
+    const struct kernel **own = calloc(layers, sizeof *own);
+    if (!own)
+        return fault_memory(fault, "a composed model");
+    for (size_t l = 0; l < layers; l++)
+        own[l] = find(model->ektm.layer[l].op, backend->name, isa);
+    bool fine = compose(composed, model, own, isa, fault);
+    free(own);
+    return fine;
 }
 
 void composed_free(struct composed *composed)

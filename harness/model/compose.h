@@ -1,27 +1,35 @@
-/* The whole model out of one backend's kernels. */
+/* The whole model out of kernels: one for each layer, or one backend's. */
 #ifndef EKTM_HARNESS_MODEL_COMPOSE_H
 #define EKTM_HARNESS_MODEL_COMPOSE_H
 
 #include "harness/model/model.h"
 #include "kernels/kernel.h"
 
-/* A model made ready for one backend: a kernel for each layer, weights prepared. */
+/* A model made ready: a kernel for each layer, weights prepared. */
 struct composed {
     const struct model *model;
-    const struct kernel **kernel; /* of each layer; behind them of each fusion, NULL where the
-                                     backend has none                                           */
+    const struct kernel **kernel; /* of each layer; behind them of each fusion, NULL where its
+                                     layers stay apart                                          */
     void **prepared;              /* of each layer and fusion                                   */
-    char borrowed[2048];          /* layers this backend lacks and whose kernel stands in, such as
-                                     "embedding: embedding_f32_compiler_avx2"; empty: none                 */
+    char chosen[2048];            /* layers and the kernels that were asked for, such as
+                                     "projection: dense_f32_libxsmm, tower: dense_f32_onednn"   */
+    char borrowed[2048];          /* layers that none was asked for, and the kernels that stand
+                                     in; empty: none                                            */
     bool cut_changes_bits;        /* a kernel does: last bits depend on how rows are shared     */
     double row_products;          /* multiply-adds of a row in kernels that ask for rows ahead  */
 };
 
-/* Chooses kernels by backend and ISA. What the backend lacks is taken from `compiler` at the same
- * ISA, or else from `reference`, and named in `borrowed`; fusions are never borrowed. A backend
- * that cannot run here: fault. */
-bool compose(struct composed *composed, const struct model *model, const struct backend *backend,
-             enum isa isa, struct fault *fault);
+/* Takes kernel[l], an f32 kernel of that layer's op, for each layer l. Where that is NULL one is
+ * borrowed from `compiler` at `isa`, or else from `reference`. Where kernel[l] of all layers of a
+ * fusion are of one backend and ISA that has a kernel for it, that is taken too; fusions are never
+ * borrowed. A kernel that cannot run here or is another op's: fault. */
+bool compose(struct composed *composed, const struct model *model,
+             const struct kernel *const *kernel, enum isa isa, struct fault *fault);
+
+/* Takes the backend's kernels at that ISA, and borrows what it lacks. A backend that cannot run
+ * here: fault. */
+bool compose_backend(struct composed *composed, const struct model *model,
+                     const struct backend *backend, enum isa isa, struct fault *fault);
 void composed_free(struct composed *composed);
 
 /* The best usable ISA that the backend has kernels for. False: none runs here, with the reason. */

@@ -82,20 +82,25 @@ const struct column record_columns[] = {
     /* what was timed */
     {"op", TYPE_TEXT, "", TIMED, SKIP, "the op; `model` for a whole forward pass"},
     {"layer", TYPE_TEXT, "", KERNEL, SKIP | CEILING,
-     "the model's layer; one of each per-task layer; of a ceiling taken beside one, or `model`"},
+     "the model's layer, or a fusion of some (`transfer`, `heads`); one of each per-task layer; of "
+     "a "
+     "ceiling taken beside one, or `model`"},
     {"preset", TYPE_TEXT, "", COMPARED, SKIP | CEILING,
      "sizes of the model; a ceiling has one where it was taken beside kernels of that, in the same "
      "rounds of samples"},
     {"beside_rows", TYPE_COUNT, "row", 0, CEILING,
      "batch of the kernels that a ceiling was taken beside"},
     {"dtype", TYPE_TEXT, "", TIMED, SKIP, "format of weights and activations"},
-    {"backend", TYPE_TEXT, "", TIMED, SKIP, "whose kernel"},
+    {"backend", TYPE_TEXT, "", TIMED, SKIP,
+     "whose kernel; of a model `peers`: at each layer of the peer that was fastest there, by the "
+     "run's own `kernel` lines at that batch"},
     {"isa", TYPE_TEXT, "", TIMED, SKIP,
      "instruction set that the kernels are compiled for; a library's: the widest here"},
     {"borrowed", TYPE_TEXT, "", MODEL, 0,
      "layers that the backend lacks, and whose kernel stands in; empty: none"},
     {"path", TYPE_TEXT, "", 0, COMPARED,
-     "the code that a library chose or generated for this kernel; empty: the kernel is its own"},
+     "the code that a library chose or generated for this kernel; empty: the kernel is its own; of "
+     "a model of `peers`: the kernel that each layer got"},
     {"dims", TYPE_COUNTS, "", TIMED, SKIP, "extent of each axis that the op uses"},
     {"threads", TYPE_COUNT, "", TIMED, SKIP, "threads that work"},
     {"placement", TYPE_TEXT, "", TIMED, SKIP, "`compact` or `spread`: where threads sit"},

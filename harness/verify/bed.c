@@ -86,7 +86,8 @@ static void zero_some_tasks(const struct trial *trial, const struct call *call)
 /* Sizes of the bags follow from the seed; the ids in front of the first bag are nobody's. */
 static size_t bag_size(const struct trial *trial, struct random *r)
 {
-    return random_below(r, trial->bag_max + 1);
+    const bool odd = !trial->bag_odd || random_below(r, trial->bag_odd) == 0;
+    return odd ? random_below(r, trial->bag_max + 1) : 1;
 }
 
 enum { BAGS_STREAM = OPERANDS_MAX + 1, IDS_IN_FRONT = 3 };

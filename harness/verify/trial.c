@@ -103,6 +103,7 @@ static void choose_options(struct trial *trial, size_t index)
     };
     trial->gap = (size_t[]){0, 1, 5}[random_below(&r, 3)];
     trial->bag_max = random_below(&r, 4) ? 5 : 40;
+    trial->bag_odd = (size_t[]){0, 0, 50, 1000}[random_below(&r, 4)];
 }
 
 struct trial awkward_trial(const struct op *op, size_t index, uint64_t seed)
@@ -156,8 +157,9 @@ void trial_describe(const struct trial *trial, char *text, size_t size)
         used += (size_t)snprintf(text + used, size - used, "%s, ",
                                  o->activation == ACTIVATION_RELU ? "relu" : "no activation");
     if (strcmp(op, "embedding") == 0 && used < size)
-        used += (size_t)snprintf(text + used, size - used, "%s, bags of 0 to %zu, ",
-                                 o->pooling == POOLING_MEAN ? "mean" : "sum", trial->bag_max);
+        used += (size_t)snprintf(text + used, size - used, "%s, bags of 0 to %zu%s, ",
+                                 o->pooling == POOLING_MEAN ? "mean" : "sum", trial->bag_max,
+                                 trial->bag_odd ? ", most of 1" : "");
     if (strcmp(op, "router") == 0 && used < size)
         used +=
             (size_t)snprintf(text + used, size - used, "%s, tau %g, ",

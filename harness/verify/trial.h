@@ -13,6 +13,7 @@ struct trial {
     struct options options;
     size_t gap;     /* elements between one row and the next of each tensor that has rows */
     size_t bag_max; /* bags hold 0 .. bag_max ids */
+    size_t bag_odd; /* 0: all do; else one in so many does, and the others hold 1 */
     uint64_t seed;  /* of the values */
 };
 

@@ -11,18 +11,17 @@ INLINE __m256 gated(__m256 sum, __m256 f, __m256 m)
 }
 
 /* z, which holds the sums of a tile, becomes f + sigmoid(z) m. */
-static void gate(const struct product *p, size_t row, size_t rows, size_t out, size_t outs)
+static void gate(const struct whole_tile *tile)
 {
-    for (size_t r = row; r < row + rows; r++) {
-        const float *f = p->factor[0].x + r * p->factor[0].ld + out;
-        const float *m = p->factor[1].x + r * p->factor[1].ld + out;
-        float *z = p->y + r * p->ld + out;
+    for (size_t r = 0; r < tile->rows; r++) {
+        const float *f = tile->x[0] + r * tile->x_ld[0], *m = tile->x[1] + r * tile->x_ld[1];
+        float *z = tile->y + r * tile->ld;
         size_t o = 0;
-        for (; o + LANES <= outs; o += LANES)
+        for (; o + LANES <= tile->outs; o += LANES)
             _mm256_storeu_ps(z + o, gated(_mm256_loadu_ps(z + o), _mm256_loadu_ps(f + o),
                                           _mm256_loadu_ps(m + o)));
-        if (o < outs) {
-            const struct lanes tail = lanes_of(outs - o);
+        if (o < tile->outs) {
+            const struct lanes tail = lanes_of(tile->outs - o);
             store_lanes(
                 z + o, tail,
                 gated(load_lanes(z + o, tail), load_lanes(f + o, tail), load_lanes(m + o, tail)));

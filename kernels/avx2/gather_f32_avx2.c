@@ -5,10 +5,12 @@
  *          sum | ymm ymm ymm ymm ymm ...     ymm ymm |     of 16, a stripe of 128 columns
  *
  * The embedding's inner loop without its bags: what memory gives to a reader that always has
- * rows.h's number of lines under way. Wider rows take one pass for each stripe; the last vector is
- * masked. Bottleneck: how many lines memory delivers at a time. */
+ * far.h's number of lines under way. Sums of one row each are copies. Wider rows take one pass for
+ * each stripe; the last vector is masked. Bottleneck: how many lines memory delivers at a time, and
+ * of rows of a line how many pages can be looked up. */
 #include "kernels/avx2/rows.h"
 #include "kernels/kernel.h"
+#include "kernels/picked.h"
 #include "kernels/shares.h"
 #include "reference/operands.h"
 
@@ -19,12 +21,16 @@ INLINE void stripe(const struct call *call, size_t column, size_t width, const s
 {
     const struct tensor *t = call->tensor;
     const size_t *n = call->dims.extent, count = n[IDS], ld = t[GATHER_TABLE].ld;
-    const size_t ahead = rows_ahead(vectors, call->options.lines_ahead);
+    const size_t ahead = rows_ahead(lines_of(vectors), call->options.lines_ahead);
     const int32_t *ids = t[GATHER_IDS].data;
     const float *table = (const float *)t[GATHER_TABLE].data + column;
     const struct lanes tail = lanes_of(width - (vectors - 1) * LANES);
+    if (count == n[SUMS]) {
+        picked_all(call, column, width, lines_of(vectors), vectors, tail);
+        return;
+    }
     for (size_t k = 0; k < ahead && k < count; k++)
-        row_prefetch(table + (size_t)ids[k] * ld, vectors, width);
+        row_far(table + (size_t)ids[k] * ld, lines_of(vectors), width);
     struct shares shares = shares_of(count, n[SUMS]);
     for (size_t s = 0, k = 0; s < n[SUMS]; s++) {
         __m256 sum[STRIPE_VECTORS];
@@ -32,7 +38,9 @@ INLINE void stripe(const struct call *call, size_t column, size_t width, const s
             sum[v] = _mm256_setzero_ps();
         for (const size_t end = share_end(&shares); k < end; k++) {
             if (k + ahead < count)
-                row_prefetch(table + (size_t)ids[k + ahead] * ld, vectors, width);
+                row_far(table + (size_t)ids[k + ahead] * ld, lines_of(vectors), width);
+            if (k + NEAR < count)
+                row_near(table + (size_t)ids[k + NEAR] * ld);
             row_add(sum, table + (size_t)ids[k] * ld, vectors, tail);
         }
         float *y = (float *)t[GATHER_Y].data + s * t[GATHER_Y].ld + column;

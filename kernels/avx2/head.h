@@ -11,7 +11,6 @@ struct head {
     const struct panels *panels;
     const float *x, *w;
     size_t ld;
-    float v;
 };
 
 /* Packs U [units, width] and u [units]. NULL: out of memory. */
@@ -28,15 +27,15 @@ INLINE void add_units(__m256 (*logit)[TILE_ROWS], const struct head *h, size_t r
                       const size_t rows, const size_t vectors)
 {
     __m256 sum[TILE_ROWS][WIDE_VECTORS];
-    const size_t terms = h->panels->terms, stride = at_most(vectors, PANEL_VECTORS) * LANES;
+    const size_t terms = h->panels->terms;
     for (size_t r = 0; r < rows; r++)
         for (size_t v = 0; v < vectors; v++)
             sum[r][v] = _mm256_load_ps(h->panels->bias + unit + v * LANES);
     /* The logits wait in memory: 16 registers do not hold them beside a tile, and a compiler might
      * put aside one of the sums instead. */
     __asm__("" : "+m"(*logit));
-    tile_add(sum, h->x + row * h->ld, h->ld, h->panels->weight + unit * terms, stride,
-             PANEL * terms, terms, rows, vectors);
+    tile_add(sum, h->x + row * h->ld, h->ld, h->panels->weight + unit * terms, PANEL * terms, terms,
+             rows, vectors);
     for (size_t v = 0; v < vectors; v++) {
         const struct lanes lanes = lanes_of(h->panels->outs - unit - v * LANES);
         const __m256 w = load_lanes(h->w + unit + v * LANES, lanes);
@@ -47,7 +46,7 @@ INLINE void add_units(__m256 (*logit)[TILE_ROWS], const struct head *h, size_t r
     }
 }
 
-/* The logits of `rows` rows. */
+/* The logits, without v, of `rows` rows. */
 INLINE void logits_of(float *to, const struct head *h, size_t row, const size_t rows)
 {
     const size_t units = h->panels->outs;
@@ -64,10 +63,10 @@ INLINE void logits_of(float *to, const struct head *h, size_t row, const size_t 
         CASES_TO_2(add_units(&logit, h, row, unit, rows, N))
     }
     for (size_t r = 0; r < rows; r++)
-        to[r] = total_of(logit[r]) + h->v;
+        to[r] = total_of(logit[r]);
 }
 
-/* The logits of as many rows as there are, from row `first` on. */
+/* The logits, without v, of as many rows as there are, from row `first` on. */
 static void logits(float *to, const struct head *h, size_t first, size_t rows)
 {
     size_t row = 0;
@@ -78,14 +77,6 @@ static void logits(float *to, const struct head *h, size_t first, size_t rows)
         }
         row += count;
     }
-}
-
-/* Makes predictions of `count` logits, in vectors: what fills up the last one is there and aligned.
- */
-INLINE void predict(float *logit, size_t count)
-{
-    for (size_t i = 0; i < count; i += LANES)
-        _mm256_store_ps(logit + i, vector_logistic(_mm256_load_ps(logit + i)));
 }
 
 #endif

@@ -30,15 +30,17 @@ static void *prepare(const struct call *call)
 static void run(const struct call *call)
 {
     const struct tensor *t = call->tensor;
-    const struct head h = {call->prepared, t[HEAD_X].data, t[HEAD_W].data, t[HEAD_X].ld,
-                           *(const float *)t[HEAD_V].data};
+    const struct head h = {call->prepared, t[HEAD_X].data, t[HEAD_W].data, t[HEAD_X].ld};
     const size_t batch = call->dims.extent[BATCH], ld = t[HEAD_P].ld;
+    const __m256 v = _mm256_set1_ps(*(const float *)t[HEAD_V].data);
     float *p = t[HEAD_P].data;
     for (size_t b = 0; b < batch; b += HEAD_ROWS) {
         _Alignas(32) float logit[HEAD_ROWS] = {0};
         const size_t rows = at_most(batch - b, HEAD_ROWS);
         logits(logit, &h, b, rows);
-        predict(logit, rows);
+        for (size_t r = 0; r < rows; r += LANES)
+            _mm256_store_ps(logit + r,
+                            vector_logistic(_mm256_add_ps(_mm256_load_ps(logit + r), v)));
         for (size_t r = 0; r < rows; r++)
             p[(b + r) * ld] = logit[r];
     }

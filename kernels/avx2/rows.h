@@ -4,43 +4,34 @@
  * row is added from memory:
  *
  *         row ids[k]      |  16 vectors |          sum += row      waits for nothing: it was
- *            :                                                     prefetched `rows_ahead` rows ago
- *         row ids[k + n]  |  8 lines    |          prefetch        n rows * 8 lines are under way
+ *            :                                                     asked for (far.h)
+ *         row ids[k + n]  |  8 lines    |          asked for       n rows * 8 lines are under way
  */
 #ifndef EKTM_KERNELS_AVX2_ROWS_H
 #define EKTM_KERNELS_AVX2_ROWS_H
 
 #include "kernels/avx2/lanes.h"
+#include "kernels/far.h"
 
-#include <stdint.h>
+enum { STRIPE_VECTORS = 16, STRIPE = STRIPE_VECTORS * LANES };
 
-enum { VECTORS_OF_LINE = 2, STRIPE_VECTORS = 16, STRIPE = STRIPE_VECTORS * LANES };
+typedef struct lanes row_end; /* the lanes of a row's last vector */
 
-/* How many rows are asked for in advance: as many lines as the memory works on at a time, or as the
- * caller wants (0: no wish). They are asked into the L2, which waits for more lines at a time than
- * the L1 does. */
-INLINE size_t rows_ahead(const size_t vectors, size_t wanted)
+/* Cache lines of so many vectors. */
+INLINE size_t lines_of(const size_t vectors) { return (vectors + 1) / 2; }
+
+INLINE void row_copy(float *to, const float *row, const size_t vectors, row_end tail)
 {
-    enum { LINES_UNDER_WAY = 384, ROWS_UNDER_WAY = 64 };
-    const size_t lines = (vectors + 1) / VECTORS_OF_LINE;
-    if (wanted)
-        return (wanted + lines - 1) / lines;
-    size_t rows = LINES_UNDER_WAY / lines;
-    return rows < ROWS_UNDER_WAY ? rows : ROWS_UNDER_WAY;
-}
-
-/* Where rows begin within a cache line there is one line more. */
-INLINE void row_prefetch(const float *row, const size_t vectors, size_t width)
-{
-    for (size_t v = 0; v < vectors; v += VECTORS_OF_LINE)
-        _mm_prefetch((const char *)(row + v * LANES), _MM_HINT_T1);
-    if ((uintptr_t)row % 64)
-        _mm_prefetch((const char *)(row + width - 1), _MM_HINT_T1);
+    for (size_t v = 0; v + 1 < vectors; v++)
+        _mm256_storeu_ps(to + v * LANES, _mm256_loadu_ps(row + v * LANES));
+    to += (vectors - 1) * LANES;
+    row += (vectors - 1) * LANES;
+    store_lanes(to, tail, load_lanes(row, tail));
 }
 
 /* sum += row; the last vector is masked. */
 INLINE void row_add(__m256 sum[STRIPE_VECTORS], const float *row, const size_t vectors,
-                    struct lanes tail)
+                    row_end tail)
 {
     for (size_t v = 0; v + 1 < vectors; v++)
         sum[v] = _mm256_add_ps(sum[v], _mm256_loadu_ps(row + v * LANES));

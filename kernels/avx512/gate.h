@@ -6,14 +6,13 @@
 #include "kernels/avx512/product.h"
 
 /* z, which holds the sums of a tile, becomes f + sigmoid(z) m. */
-static void gate(const struct product *p, size_t row, size_t rows, size_t out, size_t outs)
+static void gate(const struct whole_tile *tile)
 {
-    for (size_t r = row; r < row + rows; r++) {
-        const float *f = p->factor[0].x + r * p->factor[0].ld + out;
-        const float *m = p->factor[1].x + r * p->factor[1].ld + out;
-        float *z = p->y + r * p->ld + out;
-        for (size_t o = 0; o < outs; o += LANES) {
-            const __mmask16 lanes = lanes_of(outs - o);
+    for (size_t r = 0; r < tile->rows; r++) {
+        const float *f = tile->x[0] + r * tile->x_ld[0], *m = tile->x[1] + r * tile->x_ld[1];
+        float *z = tile->y + r * tile->ld;
+        for (size_t o = 0; o < tile->outs; o += LANES) {
+            const __mmask16 lanes = lanes_of(tile->outs - o);
             const __m512 g = vector_logistic(_mm512_maskz_loadu_ps(lanes, z + o));
             const __m512 sum = _mm512_fmadd_ps(g, _mm512_maskz_loadu_ps(lanes, m + o),
                                                _mm512_maskz_loadu_ps(lanes, f + o));

@@ -11,7 +11,6 @@ struct head {
     const struct panels *panels;
     const float *x, *w;
     size_t ld;
-    float v;
 };
 
 /* Packs U [units, width] and u [units]. NULL: out of memory. */
@@ -28,12 +27,12 @@ INLINE void add_units(__m512 logit[TILE_ROWS], const struct head *h, size_t row,
                       const size_t rows, const size_t vectors)
 {
     __m512 sum[TILE_ROWS][WIDE_VECTORS];
-    const size_t terms = h->panels->terms, stride = at_most(vectors, PANEL_VECTORS) * LANES;
+    const size_t terms = h->panels->terms;
     for (size_t r = 0; r < rows; r++)
         for (size_t v = 0; v < vectors; v++)
             sum[r][v] = _mm512_load_ps(h->panels->bias + unit + v * LANES);
-    tile_add(sum, h->x + row * h->ld, h->ld, h->panels->weight + unit * terms, stride,
-             PANEL * terms, terms, rows, vectors);
+    tile_add(sum, h->x + row * h->ld, h->ld, h->panels->weight + unit * terms, PANEL * terms, terms,
+             rows, vectors);
     for (size_t v = 0; v < vectors; v++) {
         const __mmask16 lanes = lanes_of(h->panels->outs - unit - v * LANES);
         const __m512 w = _mm512_maskz_loadu_ps(lanes, h->w + unit + v * LANES);
@@ -44,7 +43,7 @@ INLINE void add_units(__m512 logit[TILE_ROWS], const struct head *h, size_t row,
     }
 }
 
-/* The logits of `rows` rows. */
+/* The logits, without v, of `rows` rows. */
 INLINE void logits_of(float *to, const struct head *h, size_t row, const size_t rows)
 {
     const size_t units = h->panels->outs;
@@ -61,10 +60,10 @@ INLINE void logits_of(float *to, const struct head *h, size_t row, const size_t 
         CASES_TO_4(add_units(logit, h, row, unit, rows, N))
     }
     for (size_t r = 0; r < rows; r++)
-        to[r] = _mm512_reduce_add_ps(logit[r]) + h->v;
+        to[r] = _mm512_reduce_add_ps(logit[r]);
 }
 
-/* The logits of as many rows as there are, from row `first` on. */
+/* The logits, without v, of as many rows as there are, from row `first` on. */
 static void logits(float *to, const struct head *h, size_t first, size_t rows)
 {
     size_t row = 0;
@@ -75,14 +74,6 @@ static void logits(float *to, const struct head *h, size_t first, size_t rows)
         }
         row += count;
     }
-}
-
-/* Makes predictions of `count` logits, in vectors: what fills up the last one is there and aligned.
- */
-INLINE void predict(float *logit, size_t count)
-{
-    for (size_t i = 0; i < count; i += LANES)
-        _mm512_store_ps(logit + i, vector_logistic(_mm512_load_ps(logit + i)));
 }
 
 #endif

@@ -45,7 +45,15 @@ static struct head head_of(const struct call *call, size_t task)
     const struct parts *heads = call->prepared;
     return (struct head){heads->part[task],
                          (const float *)x->data + (task ? (task - 1) * width : 0),
-                         of_task(&t[HEADS_W], task), x->ld, *of_task(&t[HEADS_V], task)};
+                         of_task(&t[HEADS_W], task), x->ld};
+}
+
+/* Makes predictions of `count` logits, in vectors: what fills up the last one is there and aligned.
+ */
+INLINE void predict(float *logit, size_t count)
+{
+    for (size_t i = 0; i < count; i += LANES)
+        _mm512_store_ps(logit + i, vector_logistic(_mm512_load_ps(logit + i)));
 }
 
 static void run(const struct call *call)
@@ -58,7 +66,11 @@ static void run(const struct call *call)
         _mm512_store_ps(logit + (tasks * rows - 1) / LANES * LANES, _mm512_setzero_ps());
         for (size_t task = 0; task < tasks; task++) {
             const struct head h = head_of(call, task);
-            logits(logit + task * rows, &h, b, rows);
+            const float v = *of_task(&call->tensor[HEADS_V], task);
+            float *own = logit + task * rows;
+            logits(own, &h, b, rows);
+            for (size_t r = 0; r < rows; r++)
+                own[r] += v;
         }
         predict(logit, tasks * rows);
         for (size_t r = 0; r < rows; r++)

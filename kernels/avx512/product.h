@@ -50,16 +50,18 @@ INLINE size_t whole_vectors(size_t outs) { return (outs + LANES - 1) / LANES * L
 INLINE size_t panels_at_once(const size_t rows) { return rows == 1 ? 2 : 1; }
 
 /* Adds x[r, k] * w[k, v] to the sums of `rows` x `vectors`, k = 0 .. terms-1. One k's vectors of a
- * panel lie `stride` floats from the next one's, a second panel `panel` floats behind the first. */
+ * panel lie next to the next one's, a second panel `panel` floats behind the first. */
 INLINE void tile_add(__m512 sum[TILE_ROWS][WIDE_VECTORS], const float *x, size_t ld, const float *w,
-                     size_t stride, size_t panel, size_t terms, const size_t rows,
-                     const size_t vectors)
+                     size_t panel, size_t terms, const size_t rows, const size_t vectors)
 {
+    const size_t stride = at_most(vectors, PANEL_VECTORS) * LANES;
     const float *w2 = w + panel;
     for (size_t k = 0; k < terms; k++, w += stride, w2 += stride) {
         __m512 weight[WIDE_VECTORS];
         for (size_t v = 0; v < vectors; v++)
             weight[v] = _mm512_load_ps((v < PANEL_VECTORS ? w : w2) + v % PANEL_VECTORS * LANES);
+        for (size_t v = 0; v < vectors && rows > 1; v++)
+            __asm__("" : "+v"(weight[v])); /* read once, not by the multiply-adds of each row */
         for (size_t v = 0; v < vectors && rows > 2; v++)
             _mm_prefetch((const char *)(w + panel + v * LANES), _MM_HINT_T1);
         for (size_t r = 0; r < rows; r++) {
@@ -78,28 +80,30 @@ INLINE void stretch_tile(const struct stretch *s, size_t row, size_t out, const 
     __m512 sum[TILE_ROWS][WIDE_VECTORS];
     const size_t last = vectors - 1, stride = at_most(vectors, PANEL_VECTORS) * LANES;
     const __mmask16 tail = lanes_of(w->outs - out - last * LANES);
-    const float *from = s->from + row * s->from_ld + out;
-    for (size_t r = 0; r < rows; r++)
+    float *y = p->y + (s->first + row) * p->ld + out;
+    for (size_t v = 0; v < vectors; v++) {
+        const __m512 bias = _mm512_load_ps(w->bias + out + v * LANES);
+        for (size_t r = 0; r < rows; r++)
+            sum[r][v] = bias;
+    }
+    for (size_t r = 0; r < rows && !s->begins; r++)
         for (size_t v = 0; v < vectors; v++)
-            sum[r][v] =
-                _mm512_maskz_loadu_ps(v == last ? tail : 0xffff, from + r * s->from_ld + v * LANES);
+            sum[r][v] = _mm512_maskz_loadu_ps(v == last ? tail : 0xffff, y + r * p->ld + v * LANES);
 
     const float *weight = w->weight + s->term * w->whole + s->terms * out;
-    for (size_t i = 0; i < s->parts; i++) {
-        const struct factor *x = &s->part[i];
-        tile_add(sum, x->x + row * x->ld, x->ld, weight, stride, PANEL * s->terms, x->terms, rows,
-                 vectors);
+    for (size_t f = 0; f < p->factors; f++) {
+        const struct factor *x = &s->part[f];
+        tile_add(sum, x->x + row * x->ld, x->ld, weight, PANEL * s->terms, x->terms, rows, vectors);
         weight += x->terms * stride;
     }
 
-    const __m512 floor = _mm512_set1_ps(s->last ? p->floor : -INFINITY);
-    float *y = p->y + (s->first + row) * p->ld + out;
+    const __m512 floor = _mm512_set1_ps(s->ends ? p->floor : -INFINITY);
     for (size_t r = 0; r < rows; r++)
         for (size_t v = 0; v < vectors; v++)
             _mm512_mask_storeu_ps(y + r * p->ld + v * LANES, v == last ? tail : 0xffff,
                                   _mm512_max_ps(floor, sum[r][v])); /* keeps a NaN */
-    if (s->last && p->finish)
-        p->finish(p, s->first + row, rows, out, at_most(w->outs - out, vectors * LANES));
+    if (s->ends && p->finish)
+        product_finish(p, s->first + row, rows, out, at_most(w->outs - out, vectors * LANES));
     if (p->ahead)
         ahead_ask(p->ahead, (double)(rows * vectors * LANES * s->terms));
 }
@@ -129,9 +133,21 @@ INLINE size_t stretch_group(const struct stretch *s, const size_t rows)
     return out;
 }
 
-static inline void stretch_run(const struct stretch *s)
+/* One row past all of the outputs. */
+INLINE void stretch_row(const struct stretch *s)
 {
-    size_t out = s->rows == 1 ? stretch_group(s, 1) : s->out;
+    size_t out = stretch_group(s, 1);
+    for (; out + PANEL <= s->end; out += PANEL)
+        stretch_tile(s, 0, out, 1, PANEL_VECTORS);
+    switch (whole_vectors(s->end - out) / LANES) {
+        CASES_TO_4(stretch_tile(s, 0, out, 1, N))
+    }
+}
+
+/* More than one row past all of the outputs. */
+INLINE void stretch_rows(const struct stretch *s)
+{
+    size_t out = s->out;
     for (; out + PANEL <= s->end; out += PANEL)
         stretch_panel(s, out, PANEL_VECTORS);
     switch (whole_vectors(s->end - out) / LANES) {
@@ -139,7 +155,14 @@ static inline void stretch_run(const struct stretch *s)
     }
 }
 
-/* The whole product. */
-static inline void product_run(const struct product *p) { product_walk(p, stretch_run); }
+/* The whole product. A single row has a walk of its own: what many tiles have in common is got
+ * ready before the loops, which would take as long as a small row's product itself. */
+INLINE void product_run(const struct product *p)
+{
+    if (p->rows == 1)
+        product_walk(p, stretch_row);
+    else
+        product_walk(p, stretch_rows);
+}
 
 #endif

@@ -10,35 +10,15 @@
  *
  * The sum starts from the first row, so a bag of one id is a copy, and an empty bag is zeros.
  *
- * Bottleneck: the latency of rows from memory, at random. A second walk over the bags runs some
- * 8 KiB of rows ahead of the first and prefetches them, across bags and fields, since the ids of
- * all bags lie one behind the other; it stops at the end of the last bag. Tails: pieces of 8, 4, 2
- * and 1 vectors, then a partial load of one to three columns. */
+ * Where all bags of a row of the batch are of one id, rows of tables are copied (field.h).
+ *
+ * Bottleneck: the latency of rows from memory, at random. While a bag is added up, the rows of the
+ * same field's bag some rows of the batch later are asked for. Tails: pieces of 8, 4, 2 and 1
+ * vectors, then a partial load of one to three columns. */
 #include "kernels/kernel.h"
 #include "kernels/neon/rows.h"
+#include "kernels/field.h"
 #include "reference/operands.h"
-
-/* The walk that prefetches: the next id, and whose bag it is in. */
-struct scout {
-    size_t id, end, last; /* next id; end of its bag; end of all */
-    size_t bag, field;
-};
-
-/* Prefetches the rows of the next `count` ids, or of as many as there are. */
-static void go_ahead(struct scout *a, const struct call *call, size_t count)
-{
-    const size_t *n = call->dims.extent;
-    const struct tensor *t = call->tensor, *table = &t[EMBEDDING_TABLE];
-    for (; count && a->id < a->last; count--, a->id++) {
-        while (a->id >= a->end) {
-            a->bag++;
-            a->field = a->field + 1 == n[FIELDS] ? 0 : a->field + 1;
-            a->end = index_at(&t[EMBEDDING_BAGS], a->bag + 1);
-        }
-        size_t row = index_at(&t[EMBEDDING_FIRST], a->field) + index_at(&t[EMBEDDING_IDS], a->id);
-        prefetch_row((const float *)table->data + row * table->ld, n[WIDTH]);
-    }
-}
 
 static void pool(const struct call *call, size_t field, size_t begin, size_t count, float *x)
 {
@@ -58,23 +38,37 @@ static void pool(const struct call *call, size_t field, size_t begin, size_t cou
     sum_rows(&rows, width, x, mean ? 1 / (float)count : 1, false);
 }
 
-static void run(const struct call *call)
+/* A row of the batch with any bags; `far` is where the bags are whose rows are asked for, or NULL.
+ */
+static void pool_row(const struct call *call, const int32_t *bag, const int32_t *far, float *x)
 {
     const size_t *n = call->dims.extent;
-    const struct tensor *bags = &call->tensor[EMBEDDING_BAGS], *x = &call->tensor[EMBEDDING_X];
+    for (size_t f = 0; f < n[FIELDS]; f++) {
+        const struct field field = field_of(call, f, 0);
+        if (far)
+            bag_far(&field, far + f, lines_of(n[WIDTH]), n[WIDTH]);
+        pool(call, f, (size_t)bag[f], (size_t)(bag[f + 1] - bag[f]), x + f * n[WIDTH]);
+    }
+}
+
+static void run(const struct call *call)
+{
+    const size_t *n = call->dims.extent, lines = lines_of(n[WIDTH]);
+    const struct tensor *x = &call->tensor[EMBEDDING_X];
+    const int32_t *bag = call->tensor[EMBEDDING_BAGS].data;
+    const size_t vectors = (n[WIDTH] + LANES - 1) / LANES;
+    const row_end tail = n[WIDTH] - (vectors - 1) * LANES;
+    float *to = x->data;
     if (n[BATCH] == 0 || n[FIELDS] == 0)
         return;
-    size_t begin = index_at(bags, 0);
-    struct scout ahead = {
-        .id = begin, .end = index_at(bags, 1), .last = index_at(bags, n[BATCH] * n[FIELDS])};
-    go_ahead(&ahead, call, rows_ahead(n[WIDTH], call->options.lines_ahead));
-    for (size_t b = 0, q = 0; b < n[BATCH]; b++)
-        for (size_t f = 0; f < n[FIELDS]; f++, q++) {
-            size_t end = index_at(bags, q + 1);
-            go_ahead(&ahead, call, end - begin);
-            pool(call, f, begin, end - begin, (float *)x->data + b * x->ld + f * n[WIDTH]);
-            begin = end;
-        }
+    const size_t later = rows_later(call, rows_ahead(lines, call->options.lines_ahead));
+    for (size_t b = 0; b < later; b++)
+        bags_far(call, bag + b * n[FIELDS], 0, lines, n[WIDTH]);
+    for (size_t left = n[BATCH]; left; left--, bag += n[FIELDS], to += x->ld)
+        if (bags_ones(bag, n[FIELDS]))
+            ones_copy(call, bag, left, later, 0, n[WIDTH], to, lines, vectors, tail);
+        else
+            pool_row(call, bag, later < left ? bag + later * n[FIELDS] : NULL, to);
 }
 
 extern const struct op embedding_op;

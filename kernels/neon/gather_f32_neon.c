@@ -1,6 +1,6 @@
 /* y[s] = sum over k in part s of table[ids[k]]: random rows, read and added up.
  *
- * Rows go in blocks of eight. While a block is added up, the rows of a block some 8 KiB further on
+ * Rows go in blocks of eight. While a block is added up, the rows of a block further on (far.h)
  * are prefetched, so that as many cache lines are on their way as the core can track:
  *
  *     ids:  ... | 8 rows: being summed |   on their way   | 8 rows: prefetched now | ...
@@ -20,7 +20,7 @@ enum { BLOCK_IDS = 8 };
 static void prefetch_block(const struct rows *rows, size_t from, size_t end, size_t width)
 {
     for (size_t i = from; i < end && i < rows->count; i++)
-        prefetch_row(row_at(rows, i), width);
+        row_far(row_at(rows, i), lines_of(width), width);
 }
 
 /* y[0 .. width) = the rows [begin, end), those `ahead` further on being asked for. */
@@ -41,7 +41,7 @@ static void run(const struct call *call)
 {
     const size_t *n = call->dims.extent;
     const struct tensor *t = call->tensor, *y = &t[GATHER_Y];
-    const size_t ahead = rows_ahead(n[WIDTH], call->options.lines_ahead);
+    const size_t ahead = rows_ahead(lines_of(n[WIDTH]), call->options.lines_ahead);
     const struct rows all = {t[GATHER_TABLE].data, t[GATHER_TABLE].ld, t[GATHER_IDS].data, n[IDS]};
     prefetch_block(&all, 0, ahead, n[WIDTH]);
     for (size_t s = 0; s < n[SUMS]; s++)
@@ -59,5 +59,5 @@ const struct kernel gather_f32_neon = {
     .backend = &neon_backend,
     .isa = ISA_NEON,
     .run = run,
-    .about = "64 columns in registers, rows prefetched 8 KiB ahead; bound by memory latency",
+    .about = "64 columns in registers, rows prefetched; bound by memory latency",
 };

@@ -2,35 +2,26 @@
 #ifndef EKTM_KERNELS_NEON_ROWS_H
 #define EKTM_KERNELS_NEON_ROWS_H
 
+#include "kernels/far.h"
 #include "kernels/neon/lanes.h"
 #include "kernels/neon/unroll.h"
 
 #include <stdbool.h>
 
-enum {
-    CACHE_LINE = 64,   /* bytes                                            */
-    SUM_VECTORS = 16,  /* accumulators of the widest piece of a row        */
-    AHEAD_LINES = 128, /* cache lines on their way: 8 KiB, an eighth of L1 */
-    AHEAD_MIN = 8,     /* rows                                             */
-    AHEAD_MAX = 64
-};
+enum { SUM_VECTORS = 16 }; /* accumulators of the widest piece of a row */
 
-/* How many rows ahead to prefetch: about the same number of bytes for any width, of as many cache
- * lines as the caller wants (0: no wish). */
-static inline size_t rows_ahead(size_t width, size_t wanted)
-{
-    const size_t lines = wanted ? wanted : AHEAD_LINES;
-    size_t rows = lines * CACHE_LINE / sizeof(float) / (width ? width : 1);
-    return rows < AHEAD_MIN ? AHEAD_MIN : rows > AHEAD_MAX ? AHEAD_MAX : rows;
-}
+typedef size_t row_end; /* columns of a row's last vector */
 
-/* Asks for every line of a row. A hint: it never faults. */
-static inline void prefetch_row(const float *row, size_t width)
+/* Cache lines of so many columns. */
+static inline size_t lines_of(size_t width) { return (width * sizeof(float) + LINE - 1) / LINE; }
+
+INLINE void row_copy(float *to, const float *row, size_t vectors, row_end tail)
 {
-    const char *line = (const char *)row, *end = (const char *)(row + width);
-    for (; line < end; line += CACHE_LINE)
-        __builtin_prefetch(line);
-    __builtin_prefetch(end - 1);
+    for (size_t v = 0; v + 1 < vectors; v++)
+        vst1q_f32(to + v * LANES, vld1q_f32(row + v * LANES));
+    to += (vectors - 1) * LANES;
+    row += (vectors - 1) * LANES;
+    store_up_to(to, load_up_to(row, tail), tail);
 }
 
 /* At least one row of a table: row i is table[ids[i] * ld ...]. */
