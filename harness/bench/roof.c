@@ -96,6 +96,12 @@ static bool add_peak(struct roof *roof, const struct run *run, const struct kern
     return probe != NULL;
 }
 
+/* What a label says of a narrow format: two may take as many bytes. */
+static const char *of_format(enum dtype dtype)
+{
+    return dtype == DTYPE_BF16 ? " bf16" : dtype == DTYPE_I8 ? " i8" : "";
+}
+
 static void print_bytes(char *text, size_t size, size_t bytes)
 {
     if (bytes < 10 << 10)
@@ -125,7 +131,8 @@ static bool add_stream(struct roof *roof, const struct run *run, enum dtype dtyp
     print_bytes(bytes, sizeof bytes, s->round);
     probe->bytes = s->round;
     probe->level = alone ? LEVEL_MEMORY : level_of(&run->topology, (double)s->round);
-    snprintf(probe->label, sizeof probe->label, "stream read %s%s", bytes, alone ? " cold" : "");
+    snprintf(probe->label, sizeof probe->label, "stream read %s%s%s", bytes, of_format(dtype),
+             alone ? " cold" : "");
     return true;
 }
 
@@ -163,8 +170,8 @@ static bool add_gather(struct roof *roof, const struct run *run, const struct ke
     probe->bytes = (size_t)bytes;
     probe->level = need->alone ? LEVEL_MEMORY : level_of(&run->topology, bytes);
     probe->pages = memory_obtained(need->subject->model.block);
-    snprintf(probe->label, sizeof probe->label, "gather %zu B %s", row_bytes(dtype, config->width),
-             level_name(probe->level));
+    snprintf(probe->label, sizeof probe->label, "gather %zu B%s %s",
+             row_bytes(dtype, config->width), of_format(dtype), level_name(probe->level));
     return true;
 }
 
@@ -294,13 +301,30 @@ void roof_free(struct roof *roof)
     *roof = (struct roof){.count = 0};
 }
 
+static double ns_of(const struct roof *roof, const struct competitor *competitor, size_t i)
+{
+    const struct competitor *c = &competitor[i];
+    return quantile_of(c->ns, c->count, 0.5) / (double)roof->probe[i].repeats;
+}
+
+/* Whether another way to gather the same rows was faster: then it is no ceiling. */
+static bool is_beaten(const struct roof *roof, const struct competitor *competitor, size_t i)
+{
+    for (size_t k = 0; k < roof->count && roof->probe[i].kernel->op == &gather_op; k++)
+        if (roof->probe[k].kernel->op == &gather_op && roof->dtype[k] == roof->dtype[i] &&
+            competitor[k].count && !competitor[k].invalid && k != i &&
+            (competitor[i].invalid || ns_of(roof, competitor, k) < ns_of(roof, competitor, i)))
+            return true;
+    return false;
+}
+
 bool roof_record(struct roof *roof, struct run *run, struct competitor *competitor,
                  struct fault *fault)
 {
     bool fine = true;
     struct beside beside = {roof->need.preset, roof->need.layer, roof->need.batch};
     for (size_t i = 0; i < roof->count && fine; i++)
-        if (competitor[i].count && roof->probe[i].error <= 1)
+        if (competitor[i].count && roof->probe[i].error <= 1 && !is_beaten(roof, competitor, i))
             fine = probe_record(run, &roof->probe[i], &competitor[i], &beside, &roof->rate[i],
                                 &roof->id[i], fault);
     return fine;
@@ -342,7 +366,8 @@ static const struct probe *find(const struct roof *roof, const struct op *op,
         if (roof->probe[i].kernel->op == op && roof->dtype[i] == arithmetic.dtype &&
             (op != peak_op(arithmetic.dtype) ||
              (peak && roof->probe[i].kernel->isa == peak->isa)) &&
-            (!best || !(roof->rate[best - roof->probe] >= roof->rate[i])))
+            (!best || isnan(roof->rate[best - roof->probe]) ||
+             roof->rate[i] > roof->rate[best - roof->probe]))
             best = &roof->probe[i];
     return best;
 }
