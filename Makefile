@@ -104,7 +104,7 @@ check: built ## every kernel against the reference; ARCH=aarch64 cross-builds an
 	$(RUN) $(EKTM) check $(ARGS)
 
 check-neon-loop: built ## NEON's inner loop has the instructions that its file states (ARCH=aarch64)
-	@for k in dense transmitter enhanced; do \
+	@for k in dense transmitter enhanced transfer; do \
 	    python3 tests/neon_loop.py $(CROSS)objdump $(BUILD)/kernels/neon/$${k}_f32_neon.o || exit 1; \
 	done
 	@for k in $(foreach o,dense transmitter enhanced head,$(foreach d,bf16 i8,$(o)_$(d)_neon $(addprefix $(o)_$(d)_neon_,$(neon_$(d)_VARIANTS)))); do \

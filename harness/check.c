@@ -85,7 +85,7 @@ static bool try_awkward(struct check *check, const struct op *op, struct fault *
     return true;
 }
 
-/* Every layer of a preset once, at its own sizes. */
+/* Every layer and fusion of a preset once, at its own sizes. */
 static bool try_layers(struct check *check, const struct ektm_preset *preset, struct fault *fault)
 {
     static const size_t usual[] = {1, 7, 64};
@@ -96,13 +96,13 @@ static bool try_layers(struct check *check, const struct ektm_preset *preset, st
     if (!ektm_build(&ektm, &preset->config))
         return fault_memory(fault, "the table of layers");
     bool fine = true;
-    for (size_t l = 0; l < ektm.layers && fine; l++) {
+    for (size_t l = 0; l < ektm_entries(&ektm) && fine; l++) {
         const struct ektm_layer *layer = &ektm.layer[l];
         if (ektm_repeats(&ektm, l))
             continue;
         for (size_t b = 0; b < batches && fine; b++) {
             struct trial trial = layer_trial(preset, layer, batch[b], check->arguments.seed);
-            progress(layer->name, l * batches + b, ektm.layers * batches);
+            progress(layer->name, l * batches + b, ektm_entries(&ektm) * batches);
             fine = try_all(check, &trial, fault);
         }
     }
@@ -162,6 +162,7 @@ static bool try_own_layer(struct check *check, struct checkup *c, size_t layer, 
     return fine;
 }
 
+/* Fusions too, which are in f32 whatever their layers are in. */
 static bool try_own_layers(struct check *check, struct checkup *c, struct fault *fault)
 {
     const struct ektm *ektm = &c->model.ektm;
@@ -173,8 +174,8 @@ static bool try_own_layers(struct check *check, struct checkup *c, struct fault 
         return false;
     inputs_random(&c->activations, &sizes, &law, c->rows, check->arguments.seed);
     bool fine = true;
-    for (size_t l = 0; l < ektm->layers && fine; l++) {
-        progress(ektm->layer[l].name, l, ektm->layers);
+    for (size_t l = 0; l < ektm_entries(ektm) && fine; l++) {
+        progress(ektm->layer[l].name, l, ektm_entries(ektm));
         fine = !names_admit(&check->arguments.op, ektm->layer[l].op->name) ||
                try_own_layer(check, c, l, fault);
     }

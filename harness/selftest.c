@@ -114,8 +114,8 @@ static bool try_kernel(struct selftest *self, size_t k, struct fault *fault)
     struct bed bed;
     if (!ektm_build(&ektm, &preset->config))
         return fault_memory(fault, "the table of layers");
-    size_t layer = ektm.layers; /* the last of its op: of dense layers the smallest */
-    for (size_t l = 0; l < ektm.layers; l++)
+    size_t layer = 0; /* the last of its op: of dense layers the smallest */
+    for (size_t l = 0; l < ektm_entries(&ektm); l++)
         if (ektm.layer[l].op == kernel->op && !ektm_repeats(&ektm, l))
             layer = l;
     struct trial trial =

@@ -14,6 +14,7 @@ enum axis {
     WIDTH,  /* embedding width E, or task representation width d; lanes of fma */
     TASKS,  /* CVR tasks, T (CTR, task 0, is not counted)                      */
     HIDDEN, /* hidden width of a head, H                                       */
+    HEADS,  /* heads, T + 1 (CTR, task 0, is counted)                          */
     STEPS,  /* dependent steps of the `fma` probe                              */
     SUMS,   /* sums that the rows of the `gather` probe are added up to        */
     AXES,

@@ -38,8 +38,9 @@ struct affine {
 };
 
 /* A tensor of one, two or three axes. Consecutive indices of the first axis lie `ld` elements
- * apart; the axes behind it are contiguous, the last one fastest. Vectors that do not run along the
- * batch are contiguous (ld 1). `data` is aligned to its element and to nothing more.
+ * apart; the axes behind it are contiguous, the last one fastest. Vectors that run neither
+ * along the batch nor along the heads are contiguous (ld 1). `data` is aligned to its element and
+ * to nothing more.
  *
  * The struct affine of each i8 row lies behind its numbers, so that one gather reads both: that of
  * row r at `affine` + r ld, aligned to nothing. A view of some columns has the same `affine`. */

@@ -8,6 +8,10 @@
 #include <string.h>
 
 extern const struct op embedding_op, dense_op, router_op, transmitter_op, enhanced_op, head_op;
+extern const struct op transfer_op, heads_op;
+
+/* U, u, w and v: from one head's to the next one's. */
+enum { HEAD_WEIGHTS = 4 };
 
 static struct ektm_binding buffer(size_t index, size_t column)
 {
@@ -182,10 +186,71 @@ static void add_heads(struct ektm *m)
         layer->dims.extent[HIDDEN] = c->hidden;
         layer->binding[HEAD_X] =
             t == 0 ? buffer(BUFFER_TOWERS, 0) : buffer(BUFFER_Z, (t - 1) * c->rep);
-        for (size_t i = 0; i < 4; i++)
+        for (size_t i = 0; i < HEAD_WEIGHTS; i++)
             layer->binding[HEAD_U + i] = weight(w + i, 0);
         layer->binding[HEAD_P] = buffer(BUFFER_P, t);
     }
+}
+
+static struct ektm_layer *find_layer(struct ektm *m, const struct op *op, size_t task)
+{
+    struct ektm_layer *layer = m->layer;
+    while (layer->op != op || layer->task != task)
+        layer++;
+    return layer;
+}
+
+/* A fusion with sizes like the layer's, which it stands for. */
+static struct ektm_layer *add_fusion(struct ektm *m, const struct op *op,
+                                     const struct ektm_layer *like)
+{
+    struct ektm_layer *fusion = &m->layer[m->layers + m->fusions++];
+    *fusion = (struct ektm_layer){.op = op, .dims = like->dims};
+    snprintf(fusion->name, sizeof fusion->name, "%s", op->name);
+    return fusion;
+}
+
+static void fuse(struct ektm *m, struct ektm_layer *layer, const struct ektm_layer *fusion)
+{
+    layer->fusion = (size_t)(fusion - m->layer);
+}
+
+static void add_transfers(struct ektm *m)
+{
+    for (size_t i = 1; i <= m->config.tasks; i++) {
+        struct ektm_layer *t = find_layer(m, &transmitter_op, i);
+        struct ektm_layer *e = find_layer(m, &enhanced_op, i);
+        struct ektm_layer *fusion = add_fusion(m, &transfer_op, e);
+        fusion->per_task = true;
+        fusion->task = i;
+        fusion->binding[TRANSFER_ROUTED] = t->binding[TRANSMITTER_F];
+        fusion->binding[TRANSFER_A] = t->binding[TRANSMITTER_A];
+        fusion->binding[TRANSFER_BIAS] = t->binding[TRANSMITTER_BIAS];
+        fusion->binding[TRANSFER_F] = e->binding[ENHANCED_F];
+        fusion->binding[TRANSFER_GF] = e->binding[ENHANCED_GF];
+        fusion->binding[TRANSFER_GM] = e->binding[ENHANCED_GM];
+        fusion->binding[TRANSFER_C] = e->binding[ENHANCED_C];
+        fusion->binding[TRANSFER_Z] = e->binding[ENHANCED_Z];
+        fuse(m, t, fusion);
+        fuse(m, e, fusion);
+    }
+}
+
+static void add_all_heads(struct ektm *m)
+{
+    struct ektm_layer *first = find_layer(m, &head_op, 0);
+    struct ektm_layer *fusion = add_fusion(m, &heads_op, first);
+    fusion->dims.extent[TASKS] = m->config.tasks;
+    fusion->dims.extent[HEADS] = m->config.tasks + 1;
+    fusion->binding[HEADS_F0] = first->binding[HEAD_X];
+    fusion->binding[HEADS_Z] = find_layer(m, &head_op, 1)->binding[HEAD_X];
+    for (size_t i = 0; i < HEAD_WEIGHTS; i++) {
+        fusion->binding[HEADS_U + i] = first->binding[HEAD_U + i];
+        fusion->binding[HEADS_U + i].source = SOURCE_HEADS;
+    }
+    fusion->binding[HEADS_P] = first->binding[HEAD_P];
+    for (size_t t = 0; t <= m->config.tasks; t++)
+        fuse(m, find_layer(m, &head_op, t), fusion);
 }
 
 static void set_buffer_widths(struct ektm *m)
@@ -207,9 +272,9 @@ bool ektm_build(struct ektm *model, const struct ektm_config *config)
     *model = (struct ektm){.config = *config};
     size_t towers = config->tasks + 1;
     size_t weights = config->fields + 2 + 2 * config->bottoms + 10 * towers + 1;
-    size_t layers = 3 + config->bottoms + 4 * towers;
+    size_t layers = 3 + config->bottoms + 4 * towers, fusions = towers;
     model->weight = calloc(weights, sizeof *model->weight);
-    model->layer = calloc(layers, sizeof *model->layer);
+    model->layer = calloc(layers + fusions, sizeof *model->layer);
     if (!model->weight || !model->layer) {
         ektm_free(model);
         return false;
@@ -223,7 +288,10 @@ bool ektm_build(struct ektm *model, const struct ektm_config *config)
     add_transmitters(model);
     add_enhanced(model);
     add_heads(model);
-    assert(model->weights <= weights && model->layers <= layers);
+    if (config->rep <= TRANSFER_WIDTH_MAX)
+        add_transfers(model);
+    add_all_heads(model);
+    assert(model->weights <= weights && model->layers <= layers && model->fusions <= fusions);
     return true;
 }
 
@@ -248,6 +316,15 @@ static struct tensor column_of(const struct tensor *from, size_t column)
     return t;
 }
 
+/* Weight `index` of the first head, and as its ld the distance to the next head's. */
+static struct tensor of_all_heads(const struct ektm_memory *memory, size_t index)
+{
+    struct tensor t = memory->weight[index];
+    const char *next = memory->weight[index + HEAD_WEIGHTS].data;
+    t.ld = (size_t)(next - (const char *)t.data) / dtype_bytes(t.dtype);
+    return t;
+}
+
 struct call ektm_call(const struct ektm *model, const struct ektm_memory *memory, size_t layer,
                       size_t rows)
 {
@@ -266,6 +343,9 @@ struct call ektm_call(const struct ektm *model, const struct ektm_memory *memory
             break;
         case SOURCE_WEIGHT:
             call.tensor[i] = column_of(&memory->weight[b->index], b->column);
+            break;
+        case SOURCE_HEADS:
+            call.tensor[i] = of_all_heads(memory, b->index);
             break;
         case SOURCE_TABLE:
             call.tensor[i] = memory->table;

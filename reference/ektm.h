@@ -68,6 +68,7 @@ enum ektm_source {
     SOURCE_NONE,   /* operand absent                                             */
     SOURCE_BUFFER, /* column `column` of buffer `index`                          */
     SOURCE_WEIGHT, /* column `column` of weight `index`                          */
+    SOURCE_HEADS,  /* weight `index` of the first head and its like of the others */
     SOURCE_TABLE,  /* all embedding tables, stacked                              */
     SOURCE_FIRST   /* the stacked row where each field's table begins            */
 };
@@ -82,6 +83,7 @@ struct ektm_layer {
     char name[32]; /* "embedding", "projection", "bottom.0", "tower", "router", ...        */
     bool per_task; /* the same name and sizes once for each task                            */
     size_t task;   /* of a per-task layer                                                   */
+    size_t fusion; /* the entry of the table that computes it and others in one; 0: none    */
     const struct op *op;
     struct dims dims;
     struct options options;
@@ -90,9 +92,10 @@ struct ektm_layer {
 
 struct ektm {
     struct ektm_config config;
-    size_t weights, layers;
+    size_t weights, layers, fusions;
     struct ektm_weight *weight; /* the F embedding tables first */
-    struct ektm_layer *layer;   /* in the order of computation  */
+    struct ektm_layer *layer;   /* in the order of computation; behind them the fusions, each of
+                                   which may stand in the place of the layers that name it */
     size_t
         buffer_width[BUFFERS]; /* elements of a row; 0: not used. IDS is 0: its rows are ragged */
 };
@@ -101,11 +104,18 @@ struct ektm {
 bool ektm_build(struct ektm *model, const struct ektm_config *config);
 void ektm_free(struct ektm *model);
 
-/* Whether layer `layer` is the one before it once more, for another task. */
+/* Layers and fusions: what may be called. */
+static inline size_t ektm_entries(const struct ektm *model)
+{
+    return model->layers + model->fusions;
+}
+
+/* Whether entry `layer` is the one before it once more, for another task. */
 bool ektm_repeats(const struct ektm *model, size_t layer);
 
 /* A model's memory. Tensors of `weight` are [rows, columns] in the order of `model->weight`; the
- * first F of them are views into `table`. */
+ * first F of them are views into `table`; those of the heads lie equally far from one head to the
+ * next one. */
 struct ektm_memory {
     struct tensor *weight;
     struct tensor table; /* [sum of rows, E]   */
@@ -114,7 +124,7 @@ struct ektm_memory {
     size_t ids; /* in BUFFER_IDS      */
 };
 
-/* The call that computes `layer` for the first `rows` rows of the batch in `memory`. */
+/* The call that computes entry `layer` for the first `rows` rows of the batch in `memory`. */
 struct call ektm_call(const struct ektm *model, const struct ektm_memory *memory, size_t layer,
                       size_t rows);
 

@@ -19,7 +19,7 @@ const char *axis_name(enum axis axis)
     static const char *const names[AXES] = {
         [BATCH] = "BATCH",   [IN] = "IN",       [OUT] = "OUT",     [FIELDS] = "FIELDS",
         [ROWS] = "ROWS",     [IDS] = "IDS",     [WIDTH] = "WIDTH", [TASKS] = "TASKS",
-        [HIDDEN] = "HIDDEN", [STEPS] = "STEPS", [SUMS] = "SUMS",
+        [HIDDEN] = "HIDDEN", [HEADS] = "HEADS", [STEPS] = "STEPS", [SUMS] = "SUMS",
     };
     return names[axis];
 }

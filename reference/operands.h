@@ -1,6 +1,7 @@
 /* The operands of each op, by name: indices into `struct call.tensor` and `struct op.operand`.
  * Brackets give the axes, outermost first; numbers are of the kernel's dtype unless said. Vectors
- * that do not run along the batch, and all indices, are contiguous; everything else has an ld. */
+ * that run neither along the batch nor along the heads, and all indices, are contiguous; everything
+ * else has an ld. */
 #ifndef EKTM_REFERENCE_OPERANDS_H
 #define EKTM_REFERENCE_OPERANDS_H
 
@@ -66,6 +67,35 @@ enum {
     HEAD_W,     /* [HIDDEN]        */
     HEAD_V,     /* one number      */
     HEAD_P      /* out [BATCH]     */
+};
+
+/* Transmitter and enhanced module of one CVR task in one: m = ReLU(A F + a),
+ * z = f + sigmoid(G_f f + G_m m + c) m. Stands for layers 6 and 7 of a task. */
+enum {
+    TRANSFER_ROUTED, /* [BATCH, WIDTH]: F       */
+    TRANSFER_A,      /* [WIDTH, WIDTH]: [out, in] */
+    TRANSFER_BIAS,   /* [WIDTH]: a              */
+    TRANSFER_F,      /* [BATCH, WIDTH]: f       */
+    TRANSFER_GF,     /* [WIDTH, WIDTH]: [out, in] */
+    TRANSFER_GM,     /* [WIDTH, WIDTH]: [out, in] */
+    TRANSFER_C,      /* [WIDTH]                 */
+    TRANSFER_Z       /* out [BATCH, WIDTH]      */
+};
+enum {
+    TRANSFER_WIDTH_MAX = 1024
+}; /* the widest task that it may have: kernels keep a few rows' m on the stack */
+
+/* The heads of all tasks in one: p[b, i] = sigmoid(w_i ReLU(U_i x_i + u_i) + v_i), where x_0 is f_0
+ * and x_i is z_i. HEADS is TASKS + 1, TASKS at most TASKS_MAX. Stands for layer 8 of all tasks,
+ * whose weights lie at a constant distance: the ld of theirs, v's included. */
+enum {
+    HEADS_F0,    /* [BATCH, WIDTH]: the CTR tower                              */
+    HEADS_Z,     /* [BATCH, TASKS, WIDTH]: what the enhanced modules made      */
+    HEADS_U,     /* [HEADS, HIDDEN, WIDTH]                                     */
+    HEADS_UBIAS, /* [HEADS, HIDDEN]                                            */
+    HEADS_W,     /* [HEADS, HIDDEN]                                            */
+    HEADS_V,     /* [HEADS], with an ld                                        */
+    HEADS_P      /* out [BATCH, HEADS]                                         */
 };
 
 /* y = x, then STEPS times y = y a + b: the floating-point peak. */

@@ -108,15 +108,24 @@ static void composed_agrees(const struct backend *backend, enum isa isa)
         cr_expect_eq(worst, 0);
     cr_expect_lt(worst, 1e-5, "%s (%s) strays by %g", backend->name, isa_name(isa), worst);
     memcpy(alone, p, predictions * sizeof *alone);
-    for (size_t members = 2; members <= MEMBERS_MAX; members++)
+    for (size_t members = 1; members <= MEMBERS_MAX; members++) {
+        const struct schedule fused = {.fuse = true};
         cr_expect(same(&composed, walk_layers(&composed, members), alone),
                   "%s: %zu members change the predictions", backend->name, members);
-    for (size_t tile = 1; tile <= ROWS_COUNT + 1; tile++) {
-        const struct schedule schedule = {
-            .tile = tile, .wide = tile % 5, .ask = tile * 10 % 110, .lines_ahead = tile};
-        cr_expect(same(&composed, walk(&composed, &schedule, 1 + tile % 3), alone),
-                  "%s: tiles of %zu rows change the predictions", backend->name, tile);
+        cr_expect(same(&composed, walk(&composed, &fused, members), alone),
+                  "%s: fusions change the predictions of %zu members", backend->name, members);
     }
+    for (size_t tile = 1; tile <= ROWS_COUNT + 1; tile++)
+        for (int fuse = 0; fuse < 2; fuse++) {
+            const struct schedule schedule = {.tile = tile,
+                                              .wide = tile % 5 * (1 + tile % 3),
+                                              .ask = tile * 10 % 110,
+                                              .lines_ahead = tile,
+                                              .fuse = fuse};
+            cr_expect(same(&composed, walk(&composed, &schedule, 1 + tile % 3), alone),
+                      "%s: tiles of %zu rows%s change the predictions", backend->name, tile,
+                      fuse ? ", fused," : "");
+        }
     for (size_t l = 0; l < model.ektm.layers; l++)
         if (composed.kernel[l]->backend != backend)
             cr_expect(strstr(composed.borrowed, composed.kernel[l]->name), "%s hides %s",
@@ -139,11 +148,45 @@ Test(compose, every_backend_agrees_with_the_scalar_pass)
             }
 }
 
+/* Steps of a pass over `rows` rows. */
+static size_t steps(const struct composed *composed, bool fuse, size_t rows)
+{
+    struct forward forward = {0};
+    const struct schedule schedule = {.fuse = fuse};
+    cr_assert(forward_bind(&forward, composed, &activations, &schedule, rows, 1, NULL, &fault));
+    size_t count = forward.steps;
+    for (size_t s = 0; s < count; s++)
+        for (size_t l = 0; l < s; l++)
+            cr_expect_neq(forward.order[s], forward.order[l], "one step twice");
+    forward_free(&forward);
+    return count;
+}
+
+/* A transfer for two layers of each CVR task; for a row alone one step for all heads. */
+Test(compose, fusions_stand_in_the_place_of_their_layers)
+{
+    struct composed composed;
+    size_t layers = model.ektm.layers, tasks = model.ektm.config.tasks;
+    cr_assert(
+        compose_backend(&composed, &model, kernels[0]->backend, kernels[0]->isa, &f32, &fault),
+        "%s", fault.text);
+    cr_expect_eq(steps(&composed, false, 1), layers);
+    cr_expect_eq(steps(&composed, true, ROWS_COUNT), layers - tasks);
+    cr_expect_eq(steps(&composed, true, 1), layers - tasks - tasks);
+    for (size_t l = 0; l < model.ektm.layers; l++) {
+        size_t fusion = model.ektm.layer[l].fusion;
+        if (fusion && !model.ektm.layer[fusion].per_task)
+            composed.kernel[fusion] = NULL; /* a backend that has none */
+    }
+    cr_expect_eq(steps(&composed, true, 1), layers - tasks);
+    composed_free(&composed);
+}
+
 /* The first `rows` rows on a team, from row `row` of the ids on. */
 static void walk_together(struct forward *forward, const struct composed *composed,
                           struct team *team, size_t rows, size_t row)
 {
-    const struct schedule schedule = {.columns_below = ROWS_COUNT};
+    const struct schedule schedule = {.columns_below = ROWS_COUNT, .fuse = true};
     forget();
     cr_assert(forward_bind(forward, composed, &activations, &schedule, rows, team_members(team),
                            team, &fault),
@@ -254,6 +297,77 @@ Test(compose, every_layer_takes_a_kernel_of_its_own)
                           strcmp(composed.kernel[l]->backend->name, "compiler") == 0,
                       "%s was borrowed", text);
         }
+        composed_free(&composed);
+    }
+}
+
+/* The layers of transfers are taken as they are unless all are of one backend that has it. */
+Test(compose, a_fusion_needs_all_its_layers_of_one_backend)
+{
+    const struct ektm *ektm = &model.ektm;
+    const struct backend *backend = kernels[0]->backend;
+    const struct kernel *mix[LAYERS_MOST] = {NULL};
+    size_t layers = ektm->layers, tasks = ektm->config.tasks;
+    struct composed composed;
+    cr_assert(compose(&composed, &model, mix, isa_widest(), &fault), "%s", fault.text);
+    cr_expect_eq(steps(&composed, true, 1), layers, "what is borrowed was fused");
+    composed_free(&composed);
+    cr_assert(compose_backend(&composed, &model, backend, kernels[0]->isa, &f32, &fault));
+    memcpy(mix, composed.kernel, layers * sizeof *mix);
+    composed_free(&composed);
+    cr_assert(compose(&composed, &model, mix, isa_widest(), &fault), "%s", fault.text);
+    cr_expect_eq(steps(&composed, true, 1), layers - tasks - tasks);
+    composed_free(&composed);
+    for (size_t l = 0; l < layers; l++) {
+        const struct kernel *own = mix[l];
+        const struct ektm_layer *layer = &ektm->layer[l];
+        for (size_t n = 0; mix[l]->backend == backend && layer->fusion; n++)
+            mix[l] = nth(layer, n + 1);
+        cr_assert(compose(&composed, &model, mix, isa_widest(), &fault), "%s", fault.text);
+        cr_expect_lt(stray(walk(&composed, &(struct schedule){.fuse = true}, 1)), 1e-5);
+        for (size_t f = layers; f < ektm_entries(ektm); f++)
+            cr_expect_eq(!composed.kernel[f], f == layer->fusion, "fusion %zu, layer %zu", f, l);
+        composed_free(&composed);
+        mix[l] = own;
+    }
+}
+
+/* Fusions are f32: layers in other formats, or in several, are walked. */
+Test(compose, a_fusion_needs_all_its_layers_in_f32)
+{
+    static const struct {
+        const char *formats;
+        bool transfer, heads;
+    } cases[] = {
+        {"f32", true, true},
+        {"bf16", false, false},
+        {"i8", false, false},
+        {"embedding=i8,dense=bf16", true, true},
+        {"enhanced=bf16", false, true},
+        {"transmitter=i8", false, true},
+        {"bf16,transmitter=f32", false, false},
+        {"head=bf16", true, false},
+        {"i8,transmitter=f32,enhanced=f32", true, false},
+    };
+    const struct ektm *ektm = &model.ektm;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct formats formats = {.count = 0};
+        struct composed composed;
+        cr_assert(formats_parse(&formats, cases[i].formats, "here", &fault), "%s", fault.text);
+        cr_assert(model_narrow_all(&model, &formats, &topology, PAGES_THP, &fault));
+        cr_assert(compose_backend(&composed, &model, kernels[0]->backend, kernels[0]->isa, &formats,
+                                  &fault),
+                  "%s", fault.text);
+        for (size_t f = ektm->layers; f < ektm_entries(ektm); f++)
+            cr_expect_eq(composed.kernel[f] != NULL,
+                         ektm->layer[f].per_task ? cases[i].transfer : cases[i].heads, "%s: %s",
+                         cases[i].formats, ektm->layer[f].name);
+        float *p = walk_layers(&composed, 1), *alone = malloc(predictions * sizeof *alone);
+        memcpy(alone, p, predictions * sizeof *alone);
+        cr_expect(
+            same(&composed, walk(&composed, &(struct schedule){.tile = 1, .fuse = true}, 1), alone),
+            "%s: fusions change the predictions", cases[i].formats);
+        free(alone);
         composed_free(&composed);
     }
 }

@@ -144,8 +144,8 @@ Test(formats, other_words_are_refused)
 
 Test(formats, names_that_the_model_lacks_are_refused)
 {
-    static const char *const names[] = {"router", "bottom.2", "bottom",       "tower.0",
-                                        "fma",    "dot",      "transmitter.1"};
+    static const char *const names[] = {"router",  "transfer", "heads", "bottom.2",     "bottom",
+                                        "tower.0", "fma",      "dot",   "transmitter.1"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char text[64];
         snprintf(text, sizeof text, "embedding=i8,%s=bf16", names[i]);

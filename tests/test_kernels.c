@@ -54,7 +54,7 @@ ParameterizedTestParameters(kernels, agree_on_layers_of_presets)
         struct ektm ektm;
         if (!ektm_build(&ektm, &ektm_presets[p].config))
             abort();
-        for (size_t l = 0; l < ektm.layers && count < PARAMETERS_MAX; l++)
+        for (size_t l = 0; l < ektm_entries(&ektm) && count < PARAMETERS_MAX; l++)
             if (!ektm_repeats(&ektm, l))
                 index[count++] = p * LAYERS_MAX + l;
         ektm_free(&ektm);

@@ -230,6 +230,39 @@ static void enhanced_without_second_half(const struct call *call)
     op_find("enhanced")->reference(&half);
 }
 
+/* The gate sees what was handed out in place of what was transmitted. */
+static void transfer_without_its_transmitter(const struct call *call)
+{
+    struct call enhanced = {.dims = call->dims};
+    enhanced.tensor[ENHANCED_F] = call->tensor[TRANSFER_F];
+    enhanced.tensor[ENHANCED_M] = call->tensor[TRANSFER_ROUTED];
+    for (size_t i = ENHANCED_GF; i <= ENHANCED_Z; i++)
+        enhanced.tensor[i] = call->tensor[TRANSFER_GF + i - ENHANCED_GF];
+    op_find("enhanced")->reference(&enhanced);
+}
+
+/* As if all heads' constants lay side by side. */
+static void heads_with_vs_that_are_contiguous(const struct call *call)
+{
+    struct call packed = *call;
+    packed.tensor[HEADS_V].ld = 1;
+    op_find("heads")->reference(&packed);
+}
+
+static void heads_with_tasks_swapped(const struct call *call)
+{
+    struct call swapped = *call;
+    swapped.tensor[HEADS_F0] = call->tensor[HEADS_Z];
+    op_find("heads")->reference(&swapped);
+}
+
+Test(planted_bugs, of_fusions_are_caught)
+{
+    cr_expect_gt(refusals("transfer", transfer_without_its_transmitter), 0);
+    cr_expect_gt(refusals("heads", heads_with_vs_that_are_contiguous), 0);
+    cr_expect_gt(refusals("heads", heads_with_tasks_swapped), 0);
+}
+
 Test(planted_bugs, of_other_layers_are_caught)
 {
     cr_expect_gt(refusals("embedding", embedding_without_division), 0);

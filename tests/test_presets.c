@@ -63,6 +63,7 @@ Test(presets, aliexpress_has_these_layers)
 {
     struct ektm ektm = built("aliexpress");
     cr_expect_eq(ektm.layers, 1 + 1 + 2 + 5 + 1 + 4 + 4 + 5);
+    cr_expect_eq(ektm.fusions, 4 + 1);
     dense_is(&ektm, "projection", 0, 63, 128);
     dense_is(&ektm, "bottom.0", 0, 2176, 512);
     dense_is(&ektm, "bottom.1", 0, 512, 256);
@@ -100,6 +101,42 @@ Test(presets, weights_are_named_as_on_disk)
     }
     cr_expect_null(weight(&ektm, "router.task"), "mode sample has no task vectors");
     cr_expect_null(weight(&ektm, "transmitter.0.weight"), "CTR has no transmitter");
+    ektm_free(&ektm);
+}
+
+/* The fusion that the layer of that name and task names. */
+static const struct ektm_layer *fusion(const struct ektm *ektm, const char *name, size_t task)
+{
+    size_t index = layer(ektm, name, task)->fusion;
+    cr_assert(index >= ektm->layers && index < ektm_entries(ektm), "%s of task %zu has no fusion",
+              name, task);
+    return &ektm->layer[index];
+}
+
+Test(presets, fusions_stand_for_these_layers)
+{
+    struct ektm ektm = built("aliexpress");
+    for (size_t i = 1; i <= 4; i++) {
+        cr_expect_eq(fusion(&ektm, "transmitter", i), fusion(&ektm, "enhanced", i));
+        cr_expect_str_eq(fusion(&ektm, "enhanced", i)->name, "transfer");
+        cr_expect_eq(fusion(&ektm, "enhanced", i)->task, i);
+        cr_expect_eq(fusion(&ektm, "head", i), fusion(&ektm, "head", 0));
+    }
+    cr_expect_str_eq(fusion(&ektm, "head", 0)->name, "heads");
+    cr_expect_eq(fusion(&ektm, "head", 0)->dims.extent[HEADS], 5);
+    cr_expect_eq(layer(&ektm, "router", 0)->fusion, 0);
+    ektm_free(&ektm);
+}
+
+Test(presets, tasks_too_wide_for_a_transfer_have_none)
+{
+    struct ektm ektm;
+    struct ektm_config config = ektm_preset_find("tiny")->config;
+    config.rep = TRANSFER_WIDTH_MAX + 1;
+    cr_assert(ektm_build(&ektm, &config));
+    cr_expect_eq(ektm.fusions, 1);
+    cr_expect_eq(layer(&ektm, "enhanced", 1)->fusion, 0);
+    cr_expect_str_eq(fusion(&ektm, "head", 1)->name, "heads");
     ektm_free(&ektm);
 }
 

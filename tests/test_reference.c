@@ -132,6 +132,31 @@ Test(reference, head_is_a_hidden_layer_and_a_logistic_unit)
     near(p, (double[]){logistic(3 * 1 - 1)}, 1, "p"); /* the second unit is cut at zero */
 }
 
+Test(reference, transfer_is_a_transmitter_and_an_enhanced_module)
+{
+    double routed[] = {2, -3}, a[] = {1}, bias[] = {0.5}, f[] = {1, 4}, g[] = {3, -1}, c[] = {0.25};
+    double z[2], m = 2.5;
+    struct call call = {.dims.extent = {[BATCH] = 2, [WIDTH] = 1},
+                        .tensor = {reals(routed, 1), reals(a, 1), reals(bias, 1), reals(f, 1),
+                                   reals(g, 2), reals(g + 1, 2), reals(c, 1), reals(z, 1)}};
+    op_find("transfer")->reference(&call);
+    near(z, (double[]){1 + logistic(3 - m + 0.25) * m, 4}, 2, "z"); /* row 1 has m = 0 */
+    cr_expect_float_eq(op_find("transfer")->flops(&call), 2 * (2 + 4 + 5), 0);
+}
+
+/* Every weight of a head lies 3 numbers behind the one before; P has a gap. */
+Test(reference, heads_are_the_heads_of_all_tasks)
+{
+    double f0[] = {1}, z[] = {2, -1}, u[] = {1, 9, 9, 3, 9, 9, -2}, bias[] = {0, 9, 9, 1, 9, 9, 0};
+    double w[] = {1, 9, 9, 2, 9, 9, 3}, v[] = {0.5, 9, 9, -1, 9, 9, 0}, p[4];
+    struct call call = {
+        .dims.extent = {[BATCH] = 1, [TASKS] = 2, [HEADS] = 3, [WIDTH] = 1, [HIDDEN] = 1},
+        .tensor = {reals(f0, 1), reals(z, 2), reals(u, 3), reals(bias, 3), reals(w, 3), reals(v, 3),
+                   reals(p, 4)}};
+    op_find("heads")->reference(&call);
+    near(p, (double[]){logistic(1.5), logistic(2 * 7 - 1), logistic(3 * 2)}, 3, "p");
+}
+
 Test(reference, probes)
 {
     double x[] = {1, 2, 3}, a[] = {2}, b[] = {-1}, y[3];

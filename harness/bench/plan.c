@@ -250,7 +250,7 @@ static bool add_layers(struct plan *plan, const struct arguments *a, size_t pres
     if (!ektm_build(&ektm, &plan->preset[preset]->config))
         return false;
     bool fine = true;
-    for (size_t l = 0; l < ektm.layers && fine; l++) {
+    for (size_t l = 0; l < ektm_entries(&ektm) && fine; l++) {
         if (ektm_repeats(&ektm, l) || !op_is_asked(a, ektm.layer[l].op))
             continue;
         fine = add_job(plan, (struct job){JOB_LAYER, preset, l, 0, {1, 0}, 1});

@@ -36,7 +36,8 @@ static void note(const struct composed *composed, size_t layer, char *text, size
                  composed->model->ektm.layer[layer].name, composed->kernel[layer]->name);
 }
 
-/* Multiply-adds of one row in a layer whose kernel asks for rows ahead. */
+/* Multiply-adds of one row in a layer whose kernel asks for rows ahead. A fusion asks as its layers
+ * do. */
 static double row_products(const struct composed *composed, size_t layer)
 {
     const struct ektm_layer *l = &composed->model->ektm.layer[layer];
@@ -70,19 +71,49 @@ static bool take(struct composed *composed, size_t layer, const struct kernel *k
     return true;
 }
 
-/* What `prepare` made of the layer's weights stays in composed->prepared. */
-static bool prepare_layer(struct composed *composed, size_t layer, struct fault *fault)
+/* What `prepare` made of the weights of a layer or fusion stays in composed->prepared. */
+static bool prepare_entry(struct composed *composed, size_t entry, struct fault *fault)
 {
     const struct model *model = composed->model;
     struct ektm_memory weights = {
         .weight = model->weight, .table = model->table, .first = model->first};
     for (enum ektm_buffer b = 0; b < BUFFERS; b++)
         weights.buffer[b].ld = model->ektm.buffer_width[b];
-    struct call call = model_call(model, &weights, layer, 0, composed->kernel[layer]->dtype);
-    if (!kernel_prepare(composed->kernel[layer], &call))
+    struct call call = model_call(model, &weights, entry, 0, composed->kernel[entry]->dtype);
+    if (!kernel_prepare(composed->kernel[entry], &call))
         return fault_memory(fault, "the packed weights");
-    composed->prepared[layer] = (void *)(uintptr_t)call.prepared;
+    composed->prepared[entry] = (void *)(uintptr_t)call.prepared;
     return true;
+}
+
+/* The fusion's kernel, which is an f32 one, of the backend and ISA of all of `kernel` at its
+ * layers. NULL: they are not f32 kernels of one backend and ISA, or it has none. */
+static const struct kernel *fused(const struct ektm *ektm, const struct kernel *const *kernel,
+                                  size_t fusion)
+{
+    const struct kernel *first = NULL;
+    for (size_t l = 0; l < ektm->layers; l++) {
+        if (ektm->layer[l].fusion != fusion)
+            continue;
+        if (!kernel[l] || kernel[l]->dtype != DTYPE_F32 ||
+            (first &&
+             (kernel[l]->backend != first->backend || kernel_isa(kernel[l]) != kernel_isa(first))))
+            return NULL;
+        first = kernel[l];
+    }
+    return first ? find(ektm->layer[fusion].op, DTYPE_F32, first->backend->name, kernel_isa(first))
+                 : NULL;
+}
+
+static bool fuse(struct composed *composed, size_t fusion, const struct kernel *const *kernel,
+                 struct fault *fault)
+{
+    const struct kernel *one = fused(&composed->model->ektm, kernel, fusion);
+    composed->kernel[fusion] = one;
+    if (!one)
+        return true;
+    composed->cut_changes_bits |= one->cut_changes_bits;
+    return prepare_entry(composed, fusion, fault);
 }
 
 /* kernel[l] for each layer l; where that is NULL, one is borrowed in the layer's format. */
@@ -90,16 +121,18 @@ static bool build(struct composed *composed, const struct model *model,
                   const struct kernel *const *kernel, enum isa isa, const struct formats *formats,
                   struct fault *fault)
 {
-    size_t layers = model->ektm.layers;
+    size_t layers = model->ektm.layers, entries = ektm_entries(&model->ektm);
     *composed = (struct composed){.model = model};
-    composed->kernel = calloc(layers, sizeof *composed->kernel);
-    composed->prepared = calloc(layers, sizeof *composed->prepared);
+    composed->kernel = calloc(entries, sizeof *composed->kernel);
+    composed->prepared = calloc(entries, sizeof *composed->prepared);
     bool fine = composed->kernel && composed->prepared;
     if (!fine)
         fault_memory(fault, "a composed model");
     for (size_t l = 0; l < layers && fine; l++)
         fine =
-            take(composed, l, kernel[l], isa, formats, fault) && prepare_layer(composed, l, fault);
+            take(composed, l, kernel[l], isa, formats, fault) && prepare_entry(composed, l, fault);
+    for (size_t f = layers; f < entries && fine; f++)
+        fine = fuse(composed, f, kernel, fault);
     if (!fine)
         composed_free(composed);
     return fine;
@@ -135,7 +168,7 @@ bool compose_backend(struct composed *composed, const struct model *model,
 void composed_free(struct composed *composed)
 {
     bool both = composed->kernel && composed->prepared;
-    for (size_t l = 0; both && l < composed->model->ektm.layers; l++) {
+    for (size_t l = 0; both && l < ektm_entries(&composed->model->ektm); l++) {
         struct call call = {.prepared = composed->prepared[l]};
         if (composed->kernel[l])
             kernel_release(composed->kernel[l], &call);

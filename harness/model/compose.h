@@ -9,8 +9,9 @@
 /* A model made ready: a kernel for each layer, weights prepared. */
 struct composed {
     const struct model *model;
-    const struct kernel **kernel; /* of each layer                                              */
-    void **prepared;              /* of each layer                                              */
+    const struct kernel **kernel; /* of each layer; behind them of each fusion, NULL where its
+                                     layers stay apart                                          */
+    void **prepared;              /* of each layer and fusion                                   */
     char chosen[2048];            /* layers and the kernels that were asked for, such as
                                      "projection: dense_f32_libxsmm, tower: dense_f32_onednn"   */
     char borrowed[2048];          /* layers that none was asked for, and the kernels that stand
@@ -21,7 +22,9 @@ struct composed {
 
 /* Takes kernel[l], of that layer's op and of a format that the model holds weights in
  * (model_narrow), for each layer l. Where that is NULL an f32 one is borrowed from `compiler` at
- * `isa`, or else from `reference`. A kernel that cannot run here or is another op's: fault. */
+ * `isa`, or else from `reference`. Where kernel[l] of all layers of a fusion are f32 ones of one
+ * backend and ISA that has a kernel for it, that is taken too; fusions are never borrowed. A kernel
+ * that cannot run here or is another op's: fault. */
 bool compose(struct composed *composed, const struct model *model,
              const struct kernel *const *kernel, enum isa isa, struct fault *fault);
 

@@ -6,6 +6,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
+/* The most rows that a fusion of several tasks takes together. */
+enum { FEW_ROWS = 2 };
+
 /* ---- shares of one batch --------------------------------------------------------------------- */
 
 static const struct ektm *table(const struct forward *f) { return &f->composed->model->ektm; }
@@ -107,7 +110,8 @@ static bool reads_fresh(const struct ektm_layer *layer, const bool *fresh)
 static void find_meetings(struct forward *f)
 {
     bool fresh[BUFFERS] = {false};
-    for (size_t l = 0; l < table(f)->layers; l++) {
+    for (size_t s = 0; s < f->steps; s++) {
+        const size_t l = f->order[s];
         const struct ektm_layer *layer = &table(f)->layer[l];
         f->meets[l] = f->by_columns && reads_fresh(layer, fresh);
         for (size_t b = 0; b < BUFFERS && f->meets[l]; b++)
@@ -118,10 +122,10 @@ static void find_meetings(struct forward *f)
     }
 }
 
-/* First layers that take all rows. */
+/* First steps that take all rows. */
 static size_t wide_of(const struct forward *f)
 {
-    return f->schedule.wide < table(f)->layers ? f->schedule.wide : table(f)->layers;
+    return f->schedule.wide < f->steps ? f->schedule.wide : f->steps;
 }
 
 /* Inputs and predictions are whole, and what wide layers compute. */
@@ -137,44 +141,75 @@ static void find_whole(struct forward *f)
     }
 }
 
-/* Behind the last layer that all tasks share, the layers of one task follow each other: what one
- * writes, the next one finds in the nearest cache. Members that meet between layers keep the
- * table's order, where they meet once for all tasks. */
+/* Rows of a member that go together, of `rows` that it has. */
+static size_t tile_of(const struct forward *f, size_t rows)
+{
+    size_t tile = f->by_columns ? 0 : f->schedule.tile;
+    return tile && tile < rows ? tile : rows;
+}
+
+/* Whether the fusion may stand in the place of its layers. Members that share columns share those
+ * of each layer. A fusion of several tasks saves the same little for any number of rows, and with
+ * many of them what the tasks' other layers wrote has left the nearest cache. */
+static bool fuses(const struct forward *f, size_t fusion)
+{
+    if (!fusion || !f->schedule.fuse || f->by_columns || !f->composed->kernel[fusion])
+        return false;
+    size_t most = (f->rows + f->members - 1) / f->members;
+    return table(f)->layer[fusion].per_task || tile_of(f, most) <= FEW_ROWS;
+}
+
+/* The fusion that stands in the layer's place, or the layer. */
+static size_t step_of(const struct forward *f, size_t layer)
+{
+    size_t fusion = table(f)->layer[layer].fusion;
+    return fuses(f, fusion) ? fusion : layer;
+}
+
+/* Whether a layer behind this one goes the same step. */
+static bool goes_later(const struct forward *f, size_t layer)
+{
+    size_t later = layer + 1;
+    while (later < table(f)->layers && step_of(f, later) != step_of(f, layer))
+        later++;
+    return later < table(f)->layers;
+}
+
+/* Behind the last step that all tasks share, the steps of one task follow each other: what one
+ * writes, the next one finds in the nearest cache. A fusion goes where the last of its layers does.
+ * Members that meet between layers keep the table's order, where they meet once for all tasks. */
 static void find_order(struct forward *f)
 {
-    size_t layers = table(f)->layers, shared = layers, at = 0;
-    while (shared > 0 && table(f)->layer[shared - 1].per_task)
+    const struct ektm_layer *layer = table(f)->layer;
+    const size_t layers = table(f)->layers;
+    const size_t tasks = f->by_columns ? 0 : table(f)->config.tasks + 1;
+    size_t shared = layers;
+    while (tasks && shared > 0 && layer[shared - 1].per_task)
         shared--;
-    for (size_t l = 0; l < layers && (f->by_columns || l < shared); l++)
-        f->order[at++] = l;
-    for (size_t task = 0; at < layers; task++)
+    f->steps = 0;
+    for (size_t l = 0; l < shared; l++)
+        f->order[f->steps++] = l;
+    for (size_t task = 0; task < tasks; task++)
         for (size_t l = shared; l < layers; l++)
-            if (table(f)->layer[l].task == task)
-                f->order[at++] = l;
+            if (layer[l].task == task && !goes_later(f, l))
+                f->order[f->steps++] = step_of(f, l);
 }
 
 static bool make_room(struct forward *f, size_t members, struct fault *fault)
 {
-    size_t layers = table(f)->layers;
+    size_t entries = ektm_entries(table(f));
     if (members > f->members || !f->call) {
-        struct call *call = realloc(f->call, members * layers * sizeof *call);
+        struct call *call = realloc(f->call, members * entries * sizeof *call);
         f->call = call ? call : f->call;
-        bool *meets = realloc(f->meets, layers * sizeof *meets);
+        bool *meets = realloc(f->meets, entries * sizeof *meets);
         f->meets = meets ? meets : f->meets;
-        size_t *order = realloc(f->order, layers * sizeof *order);
+        size_t *order = realloc(f->order, entries * sizeof *order);
         f->order = order ? order : f->order;
         if (!call || !meets || !order)
             return fault_memory(fault, "the calls of a forward pass");
     }
     f->members = members;
     return true;
-}
-
-/* Rows of a member that go together, of `rows` that it has. */
-static size_t tile_of(const struct forward *f, size_t rows)
-{
-    size_t tile = f->by_columns ? 0 : f->schedule.tile;
-    return tile && tile < rows ? tile : rows;
 }
 
 bool forward_bind(struct forward *f, const struct composed *composed,
@@ -191,10 +226,11 @@ bool forward_bind(struct forward *f, const struct composed *composed,
     f->team = team;
     f->turned = 0;
     f->by_columns = team && members > 1 && rows < schedule->columns_below * members;
-    find_meetings(f);
     find_order(f);
+    find_meetings(f);
     find_whole(f);
-    for (size_t l = 0; l < table(f)->layers; l++) {
+    for (size_t i = 0; i < f->steps; i++) {
+        const size_t l = f->order[i];
         struct call whole =
             model_call(composed->model, &activations->memory, l, rows, composed->kernel[l]->dtype);
         whole.prepared = composed->prepared[l];
@@ -202,7 +238,7 @@ bool forward_bind(struct forward *f, const struct composed *composed,
         for (size_t m = 0; m < members; m++) {
             struct call part = cut(f, l, &whole, m);
             part.dims.extent[BATCH] = tile_of(f, part.dims.extent[BATCH]);
-            f->call[m * table(f)->layers + l] = part;
+            f->call[m * ektm_entries(table(f)) + l] = part;
         }
     }
     return true;
@@ -222,7 +258,7 @@ void forward_turn(struct forward *f, size_t row)
     const ptrdiff_t further = ((ptrdiff_t)row - (ptrdiff_t)f->turned) * (ptrdiff_t)bags->ld;
     assert(table(f)->layer[0].binding[EMBEDDING_BAGS].index == BUFFER_BAGS);
     for (size_t m = 0; m < f->members; m++) {
-        struct tensor *own = &f->call[m * table(f)->layers].tensor[EMBEDDING_BAGS];
+        struct tensor *own = &f->call[m * ektm_entries(table(f))].tensor[EMBEDDING_BAGS];
         own->data = (int32_t *)own->data + further;
     }
     f->turned = row;
@@ -251,7 +287,7 @@ static struct call later(const struct forward *f, size_t layer, const struct cal
  * next one needs. */
 static void run_tiles(const struct forward *f, const struct call *first, size_t tile, size_t rows)
 {
-    size_t layers = table(f)->layers, wide = wide_of(f);
+    size_t wide = wide_of(f);
     for (size_t i = 0; i < wide; i++) {
         struct call call = later(f, f->order[i], &first[f->order[i]], 0, rows);
         f->composed->kernel[f->order[i]]->run(&call);
@@ -263,7 +299,7 @@ static void run_tiles(const struct forward *f, const struct call *first, size_t 
         struct ahead ahead;
         ahead_begin(&ahead, &coming,
                     (double)(count * f->schedule.ask) / 100 * f->composed->row_products);
-        for (size_t i = wide; i < layers; i++) {
+        for (size_t i = wide; i < f->steps; i++) {
             const size_t l = f->order[i];
             struct call call = later(f, l, &first[l], row, count);
             call.ahead = more && !wide && f->schedule.ask ? &ahead : NULL;
@@ -276,14 +312,14 @@ void forward_run(void *argument, size_t member, size_t members)
 {
     (void)members;
     const struct forward *f = argument;
-    size_t layers = table(f)->layers, rows = share_of(f->rows, member, f->members).count;
-    const struct call *call = f->call + member * layers;
+    size_t rows = share_of(f->rows, member, f->members).count;
+    const struct call *call = f->call + member * ektm_entries(table(f));
     size_t tile = tile_of(f, rows);
     if (tile < rows && !f->by_columns) {
         run_tiles(f, call, tile, rows);
         return;
     }
-    for (size_t i = 0; i < layers; i++) {
+    for (size_t i = 0; i < f->steps; i++) {
         const size_t l = f->order[i];
         if (f->meets[l])
             team_meet(f->team, member);

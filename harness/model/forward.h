@@ -17,10 +17,11 @@ struct forward {
     size_t rows, members;
     size_t turned;       /* the row whose ids come first */
     bool by_columns;     /* members share output columns and tasks, and meet between layers */
-    struct call *call;   /* [members][layers]: of a member's first tile                     */
+    size_t steps;        /* layers that are walked, fusions in the place of theirs         */
+    struct call *call;   /* [members][entries]: of a member's first tile                    */
     bool whole[BUFFERS]; /* they hold all of a member's rows, the others a tile's        */
-    size_t *order;       /* [layers]: the layers as they are walked */
-    bool *meets;         /* [layers]: all members must be there before that layer begins    */
+    size_t *order;       /* [steps]: the entries of the table as they are walked           */
+    bool *meets;         /* [entries]: all members must be there before that layer begins   */
 };
 
 /* Says which model, memory and how many rows the following passes use, shared among `members` as

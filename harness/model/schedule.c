@@ -63,7 +63,8 @@ struct schedule schedule_of(const struct model *model, const struct formats *for
                                      : rows                     ? rows
                                                                 : TILE_UNIT,
                              .wide = wide,
-                             .columns_below = COLUMNS_BELOW};
+                             .columns_below = COLUMNS_BELOW,
+                             .fuse = true};
 }
 
 /* Bytes of a row's activations that wide layers write. */

@@ -6,7 +6,7 @@
 #include "harness/model/formats.h"
 #include "harness/model/model.h"
 
-/* What `ektm tune` finds. */
+/* What `ektm tune` finds, and whether layers are fused. */
 struct schedule {
     size_t tile; /* rows of a thread that go through all layers before its next ones do (depth
                     first); 0: all of them, layer by layer */
@@ -18,6 +18,7 @@ struct schedule {
                            the kernel thinks best */
     size_t columns_below; /* a batch of fewer rows for each thread is shared by output columns and
                              tasks; 0: always by rows */
+    bool fuse; /* fusions stand in the place of their layers, where the backend has them */
 };
 
 /* Layer by layer, shared by rows. */

@@ -24,13 +24,13 @@ static bool absent(const struct trial *trial, size_t i)
            trial->options.similarity != SIMILARITY_TASK;
 }
 
-/* Rows of matrices and elements of vectors along the batch have a gap behind them; indices and
- * other vectors never do. */
+/* Rows of matrices and elements of vectors along the batch or the heads have a gap behind them;
+ * indices and other vectors never do. */
 static size_t leading(const struct trial *trial, const struct call *call, size_t i)
 {
     const struct operand *o = &trial->op->operand[i];
     bool vector = o->axes[0] == AXIS_NONE || o->axes[1] == AXIS_NONE;
-    bool flat = o->index || (vector && o->axes[0] != BATCH);
+    bool flat = o->index || (vector && o->axes[0] != BATCH && o->axes[0] != HEADS);
     return operand_row(o, &call->dims) + (flat ? 0 : trial->gap);
 }
 

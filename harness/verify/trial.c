@@ -51,6 +51,12 @@ static const struct awkward {
     AWKWARD("head", BATCH, ROWS_OF_BATCH),
     AWKWARD("head", WIDTH, WIDTHS),
     AWKWARD("head", HIDDEN, WIDTHS),
+    AWKWARD("transfer", BATCH, ROWS_OF_BATCH),
+    AWKWARD("transfer", WIDTH, WIDTHS),
+    AWKWARD("heads", BATCH, ROWS_OF_BATCH),
+    AWKWARD("heads", TASKS, {1, 2, 3, 4, 5, 7, 8, 15, 16, 17, TASKS_MAX}),
+    AWKWARD("heads", WIDTH, WIDTHS),
+    AWKWARD("heads", HIDDEN, WIDTHS),
     AWKWARD("fma", WIDTH, WIDTHS),
     AWKWARD("fma", STEPS, {0, 1, 2, 3, 7, 17, 100}),
     AWKWARD("dot", WIDTH, WIDTHS),
@@ -122,6 +128,8 @@ struct trial awkward_trial(const struct op *op, size_t index, uint64_t seed)
                 (size_t)awkward[a].extent[shuffled(index, awkward[a].count, seed, a)];
     if (strcmp(op->name, "embedding") == 0)
         extent[ROWS] *= extent[FIELDS];
+    if (strcmp(op->name, "heads") == 0)
+        extent[HEADS] = extent[TASKS] + 1;
     if (strcmp(op->name, "stream") == 0) {
         size_t mode = index % STREAM_MODES, length = extent[IN];
         extent[IN] = mode == 1 ? 1 : length;

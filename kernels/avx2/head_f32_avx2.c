@@ -11,8 +11,7 @@
  * memory: when they are whole, their product with w goes into one vector of partial sums for each
  * row. 48 rows' logits then pass through the logistic function 8 at a time. Units that fill up the
  * last vector are masked to 0. Bottleneck: the multiply-adds; for one row reading U. */
-#include "kernels/avx2/exp.h"
-#include "kernels/avx2/product.h"
+#include "kernels/avx2/head.h"
 #include "kernels/kernel.h"
 #include "reference/operands.h"
 
@@ -21,76 +20,11 @@
 extern const struct op head_op;
 extern const struct backend avx2_backend;
 
-enum { HEAD_ROWS = 8 * TILE_ROWS }; /* whole tiles and whole vectors of logits */
-
-struct head {
-    const struct panels *panels;
-    const float *x, *w;
-    size_t ld;
-};
-
 static void *prepare(const struct call *call)
 {
     const struct tensor *t = call->tensor;
-    const struct columns u = {&t[HEAD_U], call->dims.extent[WIDTH]};
-    const struct panel_size size = {LANES, PANEL, SIZE_MAX}; /* all terms at once */
-    return panels_pack(&t[HEAD_UBIAS], call->dims.extent[HIDDEN], &u, 1, size);
-}
-
-/* Adds the hidden units from `unit` on, `vectors` vectors of them, to the logits of `rows` rows. */
-INLINE void add_units(__m256 (*logit)[TILE_ROWS], const struct head *h, size_t row, size_t unit,
-                      const size_t rows, const size_t vectors)
-{
-    __m256 sum[TILE_ROWS][WIDE_VECTORS];
-    const size_t terms = h->panels->terms;
-    for (size_t r = 0; r < rows; r++)
-        for (size_t v = 0; v < vectors; v++)
-            sum[r][v] = _mm256_load_ps(h->panels->bias + unit + v * LANES);
-    /* The logits wait in memory: 16 registers do not hold them beside a tile, and a compiler might
-     * put aside one of the sums instead. */
-    __asm__("" : "+m"(*logit));
-    tile_add(sum, h->x + row * h->ld, h->ld, h->panels->weight + unit * terms, PANEL * terms, terms,
-             rows, vectors);
-    for (size_t v = 0; v < vectors; v++) {
-        const struct lanes lanes = lanes_of(h->panels->outs - unit - v * LANES);
-        const __m256 w = load_lanes(h->w + unit + v * LANES, lanes);
-        for (size_t r = 0; r < rows; r++) {
-            __m256 hidden = keep_lanes(lanes, _mm256_max_ps(_mm256_setzero_ps(), sum[r][v]));
-            (*logit)[r] = _mm256_fmadd_ps(w, hidden, (*logit)[r]);
-        }
-    }
-}
-
-/* The logits, without v, of `rows` rows. */
-INLINE void logits_of(float *to, const struct head *h, size_t row, const size_t rows)
-{
-    const size_t units = h->panels->outs;
-    __m256 logit[TILE_ROWS];
-    for (size_t r = 0; r < rows; r++)
-        logit[r] = _mm256_setzero_ps();
-    const size_t panels = panels_at_once(rows);
-    size_t unit = 0;
-    for (; unit + panels * PANEL <= units; unit += panels * PANEL)
-        add_units(&logit, h, row, unit, rows, panels * PANEL_VECTORS);
-    for (; unit + PANEL <= units; unit += PANEL)
-        add_units(&logit, h, row, unit, rows, PANEL_VECTORS);
-    switch (whole_vectors(units - unit) / LANES) {
-        CASES_TO_2(add_units(&logit, h, row, unit, rows, N))
-    }
-    for (size_t r = 0; r < rows; r++)
-        to[r] = total_of(logit[r]);
-}
-
-static void logits(float *to, const struct head *h, size_t first, size_t rows)
-{
-    size_t row = 0;
-    for (size_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS; tiles > 0; tiles--) {
-        const size_t count = (rows - row + tiles - 1) / tiles;
-        switch (count) {
-            CASES_TO_6(logits_of(to + row, h, first + row, N))
-        }
-        row += count;
-    }
+    return head_pack(&t[HEAD_U], &t[HEAD_UBIAS], call->dims.extent[HIDDEN],
+                     call->dims.extent[WIDTH]);
 }
 
 static void run(const struct call *call)

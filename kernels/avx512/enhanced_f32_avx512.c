@@ -11,8 +11,7 @@
  * sums, which wait in z, are whole and still in L1; neither g nor anything else takes memory of its
  * own. The last vector of a row is masked. Bottleneck: the multiply-adds, then the division and exp
  * of the gate; for one row reading G. */
-#include "kernels/avx512/exp.h"
-#include "kernels/avx512/product.h"
+#include "kernels/avx512/gate_tile.h"
 #include "kernels/kernel.h"
 #include "reference/operands.h"
 
@@ -27,22 +26,6 @@ static void *prepare(const struct call *call)
     const size_t width = call->dims.extent[WIDTH];
     const struct columns g[] = {{&t[ENHANCED_GF], width}, {&t[ENHANCED_GM], width}};
     return panels_pack(&t[ENHANCED_C], width, g, 2, panel_size);
-}
-
-/* z, which holds the sums of a tile, becomes f + sigmoid(z) m. */
-static void gate(const struct whole_tile *tile)
-{
-    for (size_t r = 0; r < tile->rows; r++) {
-        const float *f = tile->x[0] + r * tile->x_ld[0], *m = tile->x[1] + r * tile->x_ld[1];
-        float *z = tile->y + r * tile->ld;
-        for (size_t o = 0; o < tile->outs; o += LANES) {
-            const __mmask16 lanes = lanes_of(tile->outs - o);
-            const __m512 g = vector_logistic(_mm512_maskz_loadu_ps(lanes, z + o));
-            const __m512 sum = _mm512_fmadd_ps(g, _mm512_maskz_loadu_ps(lanes, m + o),
-                                               _mm512_maskz_loadu_ps(lanes, f + o));
-            _mm512_mask_storeu_ps(z + o, lanes, sum);
-        }
-    }
 }
 
 static void run(const struct call *call)

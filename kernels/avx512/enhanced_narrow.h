@@ -4,7 +4,7 @@
  * f and m are factors of their own, each rounded by itself. Each tile goes through the gate as soon
  * as its sums, which wait in z, are whole and still in L1; neither g nor anything else takes memory
  * of its own. The last vector of a row is masked. */
-#include "kernels/avx512/exp.h"
+#include "kernels/avx512/gate.h"
 #include "kernels/avx512/narrow_product.h"
 #include "kernels/variant.h"
 
@@ -24,18 +24,9 @@ static void *prepare(const struct call *call)
 /* z, which holds the sums of a tile, becomes f + sigmoid(z) m. */
 static void gate(const struct narrow_product *p, size_t row, size_t rows, size_t out, size_t outs)
 {
-    for (size_t r = row; r < row + rows; r++) {
-        const float *f = p->factor[0].x + r * p->factor[0].ld + out;
-        const float *m = p->factor[1].x + r * p->factor[1].ld + out;
-        float *z = p->y + r * p->ld + out;
-        for (size_t o = 0; o < outs; o += LANES) {
-            const __mmask16 lanes = lanes_of(outs - o);
-            const __m512 g = vector_logistic(_mm512_maskz_loadu_ps(lanes, z + o));
-            const __m512 sum = _mm512_fmadd_ps(g, _mm512_maskz_loadu_ps(lanes, m + o),
-                                               _mm512_maskz_loadu_ps(lanes, f + o));
-            _mm512_mask_storeu_ps(z + o, lanes, sum);
-        }
-    }
+    for (size_t r = row; r < row + rows; r++)
+        gate_row(p->y + r * p->ld + out, p->factor[0].x + r * p->factor[0].ld + out,
+                 p->factor[1].x + r * p->factor[1].ld + out, outs);
 }
 
 static void run(const struct call *call)

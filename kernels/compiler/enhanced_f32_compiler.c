@@ -3,7 +3,7 @@
  * A block of rows of z first collects the gate's logits, then becomes the result in place while it
  * is still in the cache. Bound by reading the weights and the logits from cache, once for every
  * multiply-add. */
-#include "kernels/compiler/exp.h"
+#include "kernels/compiler/gate.h"
 #include "kernels/compiler/transposed.h"
 #include "kernels/variant.h"
 
@@ -23,14 +23,6 @@ static void *prepare(const struct call *call)
     float *c = transpose(gm, &call->tensor[ENHANCED_GM], width, width);
     pack_vector(c, &call->tensor[ENHANCED_C], width);
     return packed;
-}
-
-/* z = f + sigmoid(z) m: one copy of the loop for every row, as in transposed.h. */
-static __attribute__((noinline)) void gate(float *restrict z, const float *restrict f,
-                                           const float *restrict m, size_t outs)
-{
-    for (size_t o = 0; o < outs; o++)
-        z[o] = f[o] + logistic(z[o]) * m[o];
 }
 
 static void run(const struct call *call)

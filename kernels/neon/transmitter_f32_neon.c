@@ -11,19 +11,10 @@
  * Bottleneck: the multiply-add pipes from about eight rows on, the loads of weights below. Tails
  * are those of the product. */
 #include "kernels/kernel.h"
-#include "kernels/neon/product.h"
+#include "kernels/neon/rectify.h"
 #include "reference/operands.h"
 
 #include <stdlib.h>
-
-INLINE void rectify(void *context, size_t row, size_t out, size_t count, float32x4_t low,
-                    float32x4_t high)
-{
-    const struct tensor *m = context;
-    const float32x4_t zero = vdupq_n_f32(0);
-    store_panel((float *)m->data + row * m->ld + out, count, vmaxq_f32(low, zero),
-                vmaxq_f32(high, zero));
-}
 
 static void *prepare(const struct call *call)
 {
