@@ -18,6 +18,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A number of such a row: f32, unless whoever includes this has said otherwise. */
+#ifndef CELL
+#    define CELL float
+#endif
+typedef CELL cell;
+
 enum { LINE = 64, IDS_OF_LINE = LINE / sizeof(int32_t) };
 
 /* Rows from the one that is added up to the one that is looked up again, the most to the one that
@@ -33,17 +39,17 @@ INLINE size_t rows_ahead(size_t lines, size_t wanted)
     return rows < AHEAD_MOST ? rows : AHEAD_MOST;
 }
 
-/* Asks for all lines of a row into the L2. Where rows begin within a line there is one line more.
- * A hint: it never faults. */
-INLINE void row_far(const float *row, const size_t lines, size_t width)
+/* Asks for all lines of a row into the L2. Where rows begin within a line there may be one line
+ * more. A hint: it never faults. */
+INLINE void row_far(const cell *row, const size_t lines, size_t width)
 {
     for (size_t i = 0; i < lines; i++)
         __builtin_prefetch((const char *)row + i * LINE, 0, 2);
-    if ((uintptr_t)row % LINE)
+    if ((uintptr_t)row % LINE + width * sizeof(cell) > lines * LINE)
         __builtin_prefetch(row + width - 1, 0, 2);
 }
 
-INLINE void row_near(const float *row) { __builtin_prefetch(row, 0, 3); }
+INLINE void row_near(const cell *row) { __builtin_prefetch(row, 0, 3); }
 
 /* Asks for ids, or for where bags end, that will be read soon. */
 INLINE void ids_far(const int32_t *ids) { __builtin_prefetch(ids + IDS_AHEAD, 0, 3); }

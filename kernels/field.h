@@ -10,7 +10,7 @@
 
 /* Some columns of a field's table, and the ids. */
 struct field {
-    const float *table;
+    const cell *table;
     size_t ld;
     const int32_t *ids;
 };
@@ -19,7 +19,7 @@ INLINE struct field field_of(const struct call *call, size_t f, size_t column)
 {
     const struct tensor *t = call->tensor;
     const size_t ld = t[EMBEDDING_TABLE].ld;
-    return (struct field){(const float *)t[EMBEDDING_TABLE].data +
+    return (struct field){(const cell *)t[EMBEDDING_TABLE].data +
                               index_at(&t[EMBEDDING_FIRST], f) * ld + column,
                           ld, t[EMBEDDING_IDS].data};
 }
@@ -63,7 +63,7 @@ INLINE size_t rows_later(const struct call *call, size_t ahead)
  *      b+later | . . . . . . |     asked for
  */
 struct ones {
-    const float *table; /* the columns that are copied */
+    const cell *table; /* the columns that are copied */
     size_t ld, width, fields;
     const int32_t *first;
     const int32_t *now, *near,
@@ -86,8 +86,8 @@ INLINE bool bags_ones(const int32_t *bag, size_t fields)
     return odd == 0;
 }
 
-INLINE const float *ones_row(const struct ones *o, const int32_t *first, const int32_t *ids,
-                             size_t f)
+INLINE const cell *ones_row(const struct ones *o, const int32_t *first, const int32_t *ids,
+                            size_t f)
 {
     return o->table + (size_t)(first[f] + ids[f]) * o->ld;
 }
@@ -124,7 +124,7 @@ INLINE void ones_copy(const struct call *call, const int32_t *bag, size_t left, 
     const int32_t *ids = t[EMBEDDING_IDS].data, *far = bag + later * fields;
     const bool next = fields > NEAR && left > 1 && bags_many(bag + fields, fields);
     const size_t near = next ? NEAR : 0;
-    struct ones ones = {.table = (const float *)table->data + column,
+    struct ones ones = {.table = (const cell *)table->data + column,
                         .ld = table->ld,
                         .width = width,
                         .fields = fields,

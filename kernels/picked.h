@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 struct picked {
-    const float *table; /* the columns that are copied */
+    const cell *table; /* the columns that are copied */
     size_t ld, width;
     const int32_t *ids;
     size_t ahead;
@@ -17,7 +17,7 @@ struct picked {
     size_t y_ld;
 };
 
-INLINE const float *picked_row(const struct picked *p, size_t k)
+INLINE const cell *picked_row(const struct picked *p, size_t k)
 {
     return p->table + (size_t)p->ids[k] * p->ld;
 }
@@ -43,7 +43,7 @@ INLINE void picked_all(const struct call *call, size_t column, size_t width, con
     const struct tensor *t = call->tensor;
     const size_t count = call->dims.extent[IDS];
     const size_t ahead = rows_ahead(lines, call->options.lines_ahead);
-    const struct picked p = {.table = (const float *)t[GATHER_TABLE].data + column,
+    const struct picked p = {.table = (const cell *)t[GATHER_TABLE].data + column,
                              .ld = t[GATHER_TABLE].ld,
                              .width = width,
                              .ids = t[GATHER_IDS].data,

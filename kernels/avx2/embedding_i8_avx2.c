@@ -1,35 +1,18 @@
-/* Embedding with pooling of i8 tables: x[b,f] = sum or mean of offset + scale q, q the numbers of
- * row first[f] + id of the table, in f32.
+/* Embedding with pooling: x[b,f] = sum or mean, in f32, of rows table[first[f] + id] of i8 numbers
+ * q, which stand for offset + scale q, id in bag (b,f).
  *
- *      row  | q q q .. q | scale offset |      8 numbers -> 32 bits -> f32 -> times scale, + offset
+ *      row   | lines |  ->  sum | ymm ymm ymm ymm .. | of 16, a stripe of 128 columns
  *
- * The walk is embedding_narrow.h's. What a row stands for lies behind its numbers, and so 8 bytes
- * can be read wherever a number begins: tails need no mask but for the store. Bottleneck: the lines
- * of memory. */
-#include "reference/dtype.h"
+ * The walk over bags is pooled.h's. Rows are widened as row_i8.h has it, with the scale and offset
+ * behind each. The last vector is masked. An empty bag gives zeros. Bottleneck: the latency of
+ * memory and, when that is hidden, how many lines it delivers at a time, of which a row has three
+ * for eight of f32; from the near caches the stores into x. */
+#include "kernels/avx2/row_i8.h"
+#include "kernels/avx2/rows.h"
+#include "kernels/pooled.h"
+#include "kernels/variant.h"
 
-#include <immintrin.h>
-
-enum { BYTES = 1, BEHIND = sizeof(struct affine) };
-
-struct meaning {
-    __m256 scale, offset;
-};
-
-static inline struct meaning row_meaning(const struct tensor *table, size_t row)
-{
-    const struct affine affine = affine_at(table, row);
-    return (struct meaning){_mm256_set1_ps(affine.scale), _mm256_set1_ps(affine.offset)};
-}
-
-static inline __m256 numbers_at(const char *at, size_t count, const struct meaning *meaning)
-{
-    (void)count;
-    const __m256i wide = _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)at));
-    return _mm256_fmadd_ps(_mm256_cvtepi32_ps(wide), meaning->scale, meaning->offset);
-}
-
-#include "kernels/avx2/embedding_narrow.h"
+extern const struct backend avx2_backend;
 
 const struct kernel KERNEL = {
     .name = KERNEL_NAME,
@@ -37,7 +20,6 @@ const struct kernel KERNEL = {
     .dtype = DTYPE_I8,
     .backend = &avx2_backend,
     .isa = ISA_AVX2,
-    .features = FEATURES,
     .run = run,
-    .about = "parts of 8 vectors, rows prefetched across bags; bound by memory's parallelism",
+    .about = "stripes of 16 vectors, rows prefetched across bags; bound by memory's parallelism",
 };

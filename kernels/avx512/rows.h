@@ -1,42 +1,96 @@
-/* Rows of a table, read in random order: asked for long before they are added up.
+/* Rows of a table, read in random order: asked for long before they are added up. Whoever includes
+ * it has the words of the table's format before (row_f32.h, row_bf16.h, row_i8.h): CELL, a number
+ * of a row; BEHIND, bytes behind its last; `struct place`, a row from some column on; place_of; and
+ * 16 of its numbers in f32, numbers_at, the first ones of them, numbers_some.
  *
  * Columns are taken in stripes of up to 8 vectors, whose sums stay in registers while row after row
  * is added:
  *
  *         row ids[k]      |  8 vectors  |          sum += row      waits for nothing: it was
  *            :                                                     asked for (far.h)
- *         row ids[k + n]  |  8 lines    |          asked for       n rows * 8 lines are under way
+ *         row ids[k + n]  |  8 lines    |          asked for       n rows * 8 lines are under way:
+ *                                                                  4 of bf16, 3 of i8
  */
 #ifndef EKTM_KERNELS_AVX512_ROWS_H
 #define EKTM_KERNELS_AVX512_ROWS_H
 
 #include "kernels/avx512/lanes.h"
 #include "kernels/far.h"
+#include "reference/dtype.h"
 
 enum { STRIPE_VECTORS = 8, STRIPE = STRIPE_VECTORS * LANES };
 
-typedef __mmask16 row_end; /* the lanes of a row's last vector */
+typedef __m512 vector;
 
-/* Cache lines of so many vectors: a vector is as long. */
-INLINE size_t lines_of(const size_t vectors) { return vectors; }
+/* The lanes of a row's last vector, and where what the row stands for lies: so many bytes behind
+ * the stripe's first column. */
+typedef struct {
+    __mmask16 lanes;
+    size_t behind;
+} row_end;
 
-INLINE void row_copy(float *to, const float *row, const size_t vectors, row_end tail)
+INLINE row_end row_end_of(const struct tensor *table, size_t column, size_t last)
 {
-    for (size_t v = 0; v + 1 < vectors; v++)
-        _mm512_storeu_ps(to + v * LANES, _mm512_loadu_ps(row + v * LANES));
-    to += (vectors - 1) * LANES;
-    row += (vectors - 1) * LANES;
-    _mm512_mask_storeu_ps(to, tail, _mm512_maskz_loadu_ps(tail, row));
+    const size_t behind =
+        BEHIND ? (size_t)((const char *)table->affine - (const char *)table->data) - column : 0;
+    return (row_end){lanes_of(last), behind};
 }
 
-/* sum += row; the last vector is masked. */
-INLINE void row_add(__m512 sum[STRIPE_VECTORS], const float *row, const size_t vectors,
-                    row_end tail)
+/* Numbers from a stripe's first column to the last that is read. */
+INLINE size_t reach_of(row_end end, size_t width) { return BEHIND ? end.behind + BEHIND : width; }
+
+/* Cache lines of so many vectors. */
+INLINE size_t lines_of(const size_t vectors)
 {
-    for (size_t v = 0; v < vectors; v++) {
-        const __mmask16 mask = v + 1 == vectors ? tail : 0xffff;
-        sum[v] = _mm512_add_ps(sum[v], _mm512_maskz_loadu_ps(mask, row + v * LANES));
-    }
+    return (vectors * LANES * sizeof(cell) + BEHIND + LINE - 1) / LINE;
+}
+
+INLINE void row_copy(float *to, const cell *row, const size_t vectors, row_end end)
+{
+    const struct place place = place_of(row, end.behind);
+    for (size_t v = 0; v + 1 < vectors; v++)
+        _mm512_storeu_ps(to + v * LANES, numbers_at(&place, v * LANES));
+    const size_t at = (vectors - 1) * LANES;
+    _mm512_mask_storeu_ps(to + at, end.lanes, numbers_some(&place, at, end.lanes));
+}
+
+/* sum = row. */
+INLINE void row_set(vector sum[STRIPE_VECTORS], const cell *row, const size_t vectors, row_end end)
+{
+    const struct place place = place_of(row, end.behind);
+    for (size_t v = 0; v + 1 < vectors; v++)
+        sum[v] = numbers_at(&place, v * LANES);
+    sum[vectors - 1] = numbers_some(&place, (vectors - 1) * LANES, end.lanes);
+}
+
+/* sum += row. */
+INLINE void row_add(vector sum[STRIPE_VECTORS], const cell *row, const size_t vectors, row_end end)
+{
+    const struct place place = place_of(row, end.behind);
+    for (size_t v = 0; v + 1 < vectors; v++)
+        sum[v] = _mm512_add_ps(sum[v], numbers_at(&place, v * LANES));
+    sum[vectors - 1] =
+        _mm512_add_ps(sum[vectors - 1], numbers_some(&place, (vectors - 1) * LANES, end.lanes));
+}
+
+INLINE void sum_clear(vector sum[STRIPE_VECTORS], const size_t vectors)
+{
+    for (size_t v = 0; v < vectors; v++)
+        sum[v] = _mm512_setzero_ps();
+}
+
+INLINE void sum_scale(vector sum[STRIPE_VECTORS], const size_t vectors, float factor)
+{
+    for (size_t v = 0; v < vectors; v++)
+        sum[v] = _mm512_mul_ps(sum[v], _mm512_set1_ps(factor));
+}
+
+INLINE void sum_store(float *to, const vector sum[STRIPE_VECTORS], const size_t vectors,
+                      row_end end)
+{
+    for (size_t v = 0; v + 1 < vectors; v++)
+        _mm512_storeu_ps(to + v * LANES, sum[v]);
+    _mm512_mask_storeu_ps(to + (vectors - 1) * LANES, end.lanes, sum[vectors - 1]);
 }
 
 /* Calls stripe(call, column, width, vectors) for every stripe of `width` of `all` columns;

@@ -1,0 +1,25 @@
+/* Random rows of i8 numbers q, which stand for offset + scale q, read and added up in f32: y[s] =
+ * sum over k in part s of table[ids[k]].
+ *
+ *      row   | lines |  ->  sum | zmm zmm zmm zmm .. | of 8, a stripe of 128 columns
+ *
+ * The walk over ids is gathered.h's. Rows are widened as row_i8.h has it, with the scale and
+ * offset behind each. The last vector is masked. Bottleneck: how many lines memory delivers at a
+ * time, of which a row has three for eight of f32, and of rows of a line how many pages can be
+ * looked up. */
+#include "kernels/avx512/row_i8.h"
+#include "kernels/avx512/rows.h"
+#include "kernels/gathered.h"
+#include "kernels/variant.h"
+
+extern const struct backend avx512_backend;
+
+const struct kernel KERNEL = {
+    .name = KERNEL_NAME,
+    .op = &gather_op,
+    .dtype = DTYPE_I8,
+    .backend = &avx512_backend,
+    .isa = ISA_AVX512,
+    .run = run,
+    .about = "stripes of 8 vectors, rows prefetched; bound by memory's parallelism",
+};
