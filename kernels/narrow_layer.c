@@ -6,6 +6,7 @@
 #include "kernels/scratch.h"
 #include "reference/operands.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum { FACTORS = 2, LINE = 64 };
@@ -114,7 +115,7 @@ static void *make(const struct multiplier *by, const struct tensor *const weight
     if (!l)
         return NULL;
     const enum isa isa = by->isa == ISA_SCALAR ? isa_widest() : by->isa;
-    struct seat seat;
+    struct seat seat = {0};
     *l = (struct narrow_layer){.by = by,
                                .rounder = rounder_at(isa),
                                .epilogue = epilogue_at(isa),
@@ -166,6 +167,8 @@ static void enter(const struct block *b, size_t factor, const struct tensor *x)
 {
     const struct narrow_layer *l = b->layer;
     const size_t bytes = element_bytes(l->by), filled = round_up(l->terms, l->by->group) * bytes;
+    assert(b->seat->x[factor] &&
+           b->seat->rounding[factor]); /* each factor has its part of a seat */
     for (size_t r = 0; r < b->rows; r++) {
         const float *from = (const float *)x->data + (b->first + r) * x->ld;
         void *to = b->seat->x[factor] + r * l->ldx * bytes;
@@ -219,7 +222,7 @@ static struct block block_at(const struct call *call, const struct seat *seat, s
 static void walk(const struct call *call, void (*pass)(const struct call *, const struct block *))
 {
     const struct narrow_layer *l = call->prepared;
-    struct seat seat;
+    struct seat seat = {0};
     void *share = scratch_borrow(l->scratch);
     divide(l, share, &seat);
     for (size_t first = 0; first < call->dims.extent[BATCH]; first += l->by->rows) {

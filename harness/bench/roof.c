@@ -150,7 +150,9 @@ static bool add_gather(struct roof *roof, const struct run *run, const struct ke
     const struct need *need = &roof->need;
     const struct ektm_config *config = &need->subject->preset->config;
     const enum dtype dtype = kernel->dtype;
-    size_t count = roof->ids_count, members = team_members(run->team);
+    const size_t count = roof->ids_count, members = team_members(run->team);
+    if (piece == 0)
+        return true; /* no id to gather */
     size_t sums = gather_sums(need, count, piece);
     struct tensor table = subject_table(need->subject, dtype);
     struct probe *probe = add(roof, run, kernel, dtype, count / piece, fault);

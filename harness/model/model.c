@@ -174,8 +174,9 @@ static bool read_affine(const struct safetensors *file, const struct ektm_weight
         return fault_caller(fault, "%s: tensor '%s' is I8: F32 '%s.%s' of shape [%zu] is needed",
                             file->path, weight->name, weight->name, what, weight->rows);
     float *number = malloc((weight->rows + 1) * sizeof *number);
-    bool fine = number ? safetensors_read(file, t, number, fault)
-                       : fault_memory(fault, "the scales of a weight");
+    if (!number)
+        return fault_memory(fault, "the scales of a weight");
+    const bool fine = safetensors_read(file, t, number, fault);
     for (size_t row = 0; row < weight->rows && fine; row++)
         memcpy((char *)to->affine + row * to->ld + offset, &number[row], sizeof *number);
     free(number);

@@ -45,7 +45,7 @@ bool narrowed_make(struct narrowed *n, const struct ektm *ektm, enum dtype dtype
         *(is_table(ektm, w) ? &tables : &others) += bytes_of(ektm, w, dtype);
     tables = lines(tables);
     *n = (struct narrowed){.dtype = dtype, .block_bytes = tables + others};
-    n->weight = calloc(ektm->weights, sizeof *n->weight);
+    n->weight = calloc(ektm->weights + 1, sizeof *n->weight);
     n->block = n->weight ? memory_interleaved(topology, n->block_bytes, pages) : NULL;
     if (!n->block) {
         free(n->weight);

@@ -369,7 +369,9 @@ bool safetensors_read_i8(const struct safetensors *file, const struct safetensor
     const size_t rows = tensor->shape[0], columns = tensor->shape[1];
     const size_t at_once = columns < PIECE ? PIECE / columns : 1;
     int8_t *piece = malloc(at_once * columns);
-    bool fine = piece || fault_memory(fault, "a piece of a tensor");
+    bool fine = true;
+    if (!piece)
+        return fault_memory(fault, "a piece of a tensor");
     for (size_t row = 0; row < rows && fine; row += at_once) {
         const size_t some = rows - row < at_once ? rows - row : at_once;
         fine = read_bytes(file, piece, some * columns, tensor->begin + row * columns, fault);
