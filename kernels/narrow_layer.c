@@ -124,7 +124,7 @@ static void *make(const struct multiplier *by, const struct tensor *const weight
                                .outs = outs,
                                .ldx = leading(by, terms),
                                .wide = at_most(outs, by->outs)};
-    l->scratch = scratch_make(divide(l, NULL, &seat));
+    l->scratch = scratch_make(divide(l, (char *)l, &seat)); /* from anywhere: the size counts */
     if (l->scratch && pack(l, weight, by->dtype == DTYPE_I8 ? l->wide : ld))
         return l;
     narrow_layer_release(l);
