@@ -9,8 +9,13 @@ static inline TARGET float LEVEL(logistic)(float x)
     float t = -x;
     t = t > 88.0f ? 88.0f : t;
     t = t < -87.0f ? -87.0f : t;
-    const float shift = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer */
-    float n = MULTIPLY_ADD(t, 1.44269504f, shift) - shift;
+    /* 1.5 * 2^23: adding it rounds to an integer n, whose bits are the sum's last ones then. */
+    const float shift = 12582912.0f;
+    const union {
+        float value;
+        uint32_t bits;
+    } shifted = {MULTIPLY_ADD(t, 1.44269504f, shift)};
+    float n = shifted.value - shift;
     float r = MULTIPLY_ADD(n, -0.693359375f, t);
     r = MULTIPLY_ADD(n, 2.12194440e-4f, r);
     float e = 1.0f / 5040;
@@ -21,10 +26,10 @@ static inline TARGET float LEVEL(logistic)(float x)
     e = MULTIPLY_ADD(e, r, 0.5f);
     e = MULTIPLY_ADD(e, r, 1.0f);
     e = MULTIPLY_ADD(e, r, 1.0f);
-    union {
-        int32_t bits;
+    const union {
+        uint32_t bits;
         float value;
-    } power = {.bits = ((int32_t)n + 127) << 23};
+    } power = {.bits = (shifted.bits + 127) << 23};
     return 1 / (1 + e * power.value);
 }
 
