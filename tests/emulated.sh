@@ -123,7 +123,8 @@ runs Haswell none avx avx2 fma bmi2
 refuses Haswell avx512f avx512vl
 check Haswell
 expect Haswell passed _reference
-expect Haswell passed _avx2
+expect Haswell passed '_avx2$'
+expect Haswell skipped _avx2_vnni
 expect Haswell skipped _avx512
 
 for cpu in Nehalem Haswell; do
