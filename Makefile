@@ -141,6 +141,10 @@ $(BUILD)/%.o: %.c
 	$(call show,CC,$<)
 	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
 
+# In kernels, sanitizers leave out what the address sanitizer and guard pages find as well: checks of
+# every vector's address would take most of the time that building and running them takes.
+$(KERNEL_OBJECTS): override CFLAGS += $(if $(findstring undefined,$(SANITIZE)),-fno-sanitize=null$(comma)alignment$(comma)object-size$(comma)pointer-overflow -fno-var-tracking)
+
 # Only kernel files get ISA flags, so one binary runs on any CPU of its architecture. Their loops begin
 # on cache lines: how fast a kernel runs may not depend on what the linker puts before it.
 ALIGNED := -falign-functions=64 -falign-loops=64
