@@ -11,9 +11,10 @@
 
 /* ---- columns --------------------------------------------------------------------------------- */
 
-/* Columns are numbered as EKTM.md lists them: f0 .., d0 .., click, conv1 .. */
+/* Columns are numbered as EKTM.md lists them: f0 .., d0 .., click, conv1 .., and then user. */
 static size_t labels_at(const struct ektm_config *c) { return c->fields + c->dense; }
-static size_t known_columns(const struct ektm_config *c) { return labels_at(c) + 1 + c->tasks; }
+static size_t user_at(const struct ektm_config *c) { return labels_at(c) + 1 + c->tasks; }
+static size_t known_columns(const struct ektm_config *c) { return user_at(c) + 1; }
 
 struct name {
     char text[32];
@@ -28,6 +29,8 @@ static struct name column_name(const struct ektm_config *c, size_t column)
         snprintf(name.text, sizeof name.text, "d%zu", column - c->fields);
     else if (column == labels_at(c))
         snprintf(name.text, sizeof name.text, "click");
+    else if (column == user_at(c))
+        snprintf(name.text, sizeof name.text, "user");
     else
         snprintf(name.text, sizeof name.text, "conv%zu", column - labels_at(c));
     return name;
@@ -44,6 +47,8 @@ static size_t column_of(const struct ektm_config *c, const char *text)
         column = c->fields + number;
     else if (strcmp(text, "click") == 0)
         column = labels_at(c);
+    else if (strcmp(text, "user") == 0)
+        column = user_at(c);
     else if (text[0] == 'c' && number >= 1 && number <= c->tasks)
         column = labels_at(c) + number;
     /* So that neither f01 nor feature1 is f1. */
@@ -183,7 +188,8 @@ static bool place_columns(struct rows *rows, struct fault *fault)
         if (column == SIZE_MAX)
             return fault_caller(fault,
                                 "%s:1: column %zu: '%s' is unknown; the model takes f0 to f%zu, "
-                                "%zu dense features from d0, and labels click, conv1 to conv%zu",
+                                "%zu dense features from d0, labels click, conv1 to conv%zu, "
+                                "and user",
                                 rows->path, i + 1, shown(rows->cell[i]).text, c->fields - 1,
                                 c->dense, c->tasks);
         if (rows->position[column] != SIZE_MAX)
@@ -235,6 +241,16 @@ bool rows_open(struct rows *rows, const char *path, const struct ektm_config *co
         return true;
     rows_close(rows);
     return false;
+}
+
+bool rows_have_label(const struct rows *rows, size_t task)
+{
+    return rows->position[labels_at(rows->config) + task] != SIZE_MAX;
+}
+
+bool rows_have_user(const struct rows *rows)
+{
+    return rows->position[user_at(rows->config)] != SIZE_MAX;
 }
 
 void rows_close(struct rows *rows)
@@ -322,6 +338,39 @@ static bool parse_label(const struct rows *rows, size_t column, uint8_t *to, str
                : cell_fault(rows, column, fault, cell, "is no label; 0, 1 and nothing are allowed");
 }
 
+/* Whether the row's labels follow the pattern: what a conversion needs is the click or the last
+ * conversion before it that is known. */
+static bool check_pattern(const struct rows *rows, const uint8_t *label, struct fault *fault)
+{
+    const struct ektm_config *c = rows->config;
+    size_t needed = 0;
+    for (size_t i = 1; i <= c->tasks && rows->pattern != LABELS_ANY; i++) {
+        const size_t column = labels_at(c) + i;
+        if (label[i] == 1 && label[needed] == 0)
+            return cell_fault(rows, column, fault, "1",
+                              "without %s; %s pattern, a conversion needs it",
+                              column_name(c, labels_at(c) + needed).text,
+                              rows->pattern == LABELS_SEQUENTIAL ? "in the sequential" : "in any");
+        if (label[i] != LABEL_MISSING && rows->pattern == LABELS_SEQUENTIAL)
+            needed = i;
+    }
+    return true;
+}
+
+static bool parse_user(const struct rows *rows, uint64_t *to, struct fault *fault)
+{
+    const size_t column = user_at(rows->config);
+    const char *cell = rows->position[column] == SIZE_MAX ? "" : rows->cell[rows->position[column]];
+    char *end;
+    errno = 0;
+    *to = *cell == '\0' ? USER_NONE : strtoull(cell, &end, 10);
+    return *cell == '\0' ||
+                   (isdigit((unsigned char)*cell) && *end == '\0' && errno == 0 && *to != USER_NONE)
+               ? true
+               : cell_fault(rows, column, fault, cell,
+                            "is no user; whole numbers below 2^64 - 1 and nothing are allowed");
+}
+
 /* Puts the current line into row `row`; ids go behind `*at`. */
 static bool parse_row(const struct rows *rows, struct activations *activations, size_t row,
                       size_t *at, struct fault *fault)
@@ -338,10 +387,10 @@ static bool parse_row(const struct rows *rows, struct activations *activations, 
         if (!parse_dense(rows, c->fields + d, (float *)dense->data + row * dense->ld + d, fault))
             return false;
     uint8_t *label = activations->label + row * (c->tasks + 1);
-    for (size_t l = labels_at(c); l < known_columns(c); l++)
-        if (!parse_label(rows, l, label++, fault))
+    for (size_t l = 0; l <= c->tasks; l++)
+        if (!parse_label(rows, labels_at(c) + l, &label[l], fault))
             return false;
-    return true;
+    return check_pattern(rows, label, fault) && parse_user(rows, &activations->user[row], fault);
 }
 
 bool rows_read(struct rows *rows, struct activations *activations, size_t most, size_t *count,
