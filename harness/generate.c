@@ -4,6 +4,7 @@
 #include "harness/command.h"
 #include "harness/data/simulator.h"
 #include "harness/data/write.h"
+#include "harness/model/predictions.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -61,7 +62,7 @@ static bool write_requests(const struct simulator *simulator, uint64_t rows, uin
     dataset_begin(&d, s->fields, s->dense, s->tasks);
     write_names(out, &d);
     if (truth)
-        write_truth_names(truth, s->tasks);
+        predictions_write_names(truth->file, s->tasks);
     while (tally->rows < rows && fine) {
         dataset_clear(&d);
         fine = simulator_request(simulator, (*request)++, &d, fault);

@@ -114,16 +114,6 @@ void write_rows(struct output *output, const struct dataset *d, size_t rows)
 
 /* ---- truth ----------------------------------------------------------------------------------- */
 
-void write_truth_names(struct output *output, size_t tasks)
-{
-    fprintf(output->file, "pctr");
-    for (size_t i = 1; i <= tasks; i++)
-        fprintf(output->file, ",pcvr%zu", i);
-    for (size_t i = 1; i <= tasks; i++)
-        fprintf(output->file, ",pctcvr%zu", i);
-    fprintf(output->file, "\n");
-}
-
 void write_truth(struct output *output, const struct dataset *d, size_t rows)
 {
     for (size_t b = 0; b < rows; b++) {

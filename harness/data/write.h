@@ -24,9 +24,7 @@ void write_names(struct output *output, const struct dataset *data);
 /* The first `rows` rows. Numbers of dense features are written so that the same float is read. */
 void write_rows(struct output *output, const struct dataset *data, size_t rows);
 
-/* The line of names of predictions, and the truth of the first `rows` rows as such: a file that
- * `ektm evaluate --predictions` reads, and that no model can beat but by luck. */
-void write_truth_names(struct output *output, size_t tasks);
+/* The truth of the first `rows` rows as predictions. */
 void write_truth(struct output *output, const struct dataset *data, size_t rows);
 
 #endif
