@@ -9,7 +9,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { PIECE_ROWS = 4096 };
 
@@ -247,8 +246,6 @@ static bool check(const struct arguments *a, const char *predictions, struct fau
                                    "file, or a CSV file of predictions for the same rows");
     if (predictions && (a->backend.count || asks_for_formats(a) || a->threads.count))
         return fault_caller(fault, "--backend, --dtype and --threads go with --model");
-    if (predictions && strcmp(a->input, "-") == 0)
-        return fault_caller(fault, "--input: rows for --predictions are read from a file");
     if (a->dtype.count > 1 || a->backend.count > 1 || a->threads.count > 1)
         return fault_caller(fault, "--dtype, --backend and --threads: one of each is allowed, "
                                    "beside LAYER=TYPE in --dtype");

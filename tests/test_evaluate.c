@@ -142,7 +142,7 @@ Test(evaluate, refuses_in_a_sentence)
     refused("--predictions @/p", "--input is needed");
     refused("--input @/rows --predictions @/p --model @/m", "one of --model and --predictions");
     refused("--input @/rows --predictions @/p --backend reference", "go with --model");
-    refused("--input - --predictions @/p", "are read from a file");
+    refused("--input - --predictions @/p", "standard input: rows are read twice");
     refused("--input @/clickless --predictions @/p", "clickless:1: column 'click' is missing");
     refused("--input @/more --predictions @/p", "has labels of 2 conversions; ");
     refused("--input @/rows --predictions @/long", "long:4: is one row too many; ");

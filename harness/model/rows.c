@@ -192,7 +192,10 @@ bool rows_sizes(const char *path, struct ektm_config *config, struct fault *faul
     struct lines lines;
     size_t length;
     bool end;
-    *config = (struct ektm_config){.fields = 0};
+    *config = (struct ektm_config){.tasks = 1};
+    if (strcmp(path, "-") == 0)
+        return fault_caller(fault, "standard input: rows are read twice, first for their sizes; "
+                                   "name a file");
     if (!lines_open(&lines, path, fault))
         return false;
     bool fine = lines_read(&lines, &length, &end, fault);

@@ -39,7 +39,8 @@ bool rows_open(struct rows *rows, const char *path, const struct ektm_config *co
                struct fault *fault);
 
 /* Reads off a file's line of names the sizes of the models it is for: fields, dense, and as many
- * tasks as it has labels of. Ids may be as large as they can be anywhere. */
+ * tasks as it has labels of. Ids may be as large as they can be anywhere.
+ * Standard input is refused, since it is gone then. */
 bool rows_sizes(const char *path, struct ektm_config *config, struct fault *fault);
 
 /* Whether the file has a column of conversion `task`, 1 .. T; of the click: 0. */
