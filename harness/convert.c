@@ -106,15 +106,11 @@ static bool write_converted(struct conversion *c, struct source *source, struct 
 {
     struct dataset row;
     struct output out;
-    struct fault late;
     dataset_begin(&row, source->fields, source->dense, source->tasks);
     bool fine = (!c->learn || learn(c, source, &row, fault)) && output_open(&out, c->out, fault);
     if (fine) {
         fine = write_all(c, source, &row, &out, fault);
-        if (!output_close(&out, &late) && fine) {
-            *fault = late;
-            fine = false;
-        }
+        fine = output_close(&out, fine, fault);
     }
     dataset_free(&row);
     return fine;

@@ -221,8 +221,10 @@ static bool tell(const struct evaluated *e, struct fault *fault)
     struct output out;
     if (!e->arguments->out)
         return report(&e->evaluation, NULL, fault);
-    return output_open(&out, e->arguments->out, fault) &&
-           report(&e->evaluation, out.file, fault) & output_close(&out, fault);
+    if (!output_open(&out, e->arguments->out, fault))
+        return false;
+    const bool fine = report(&e->evaluation, out.file, fault);
+    return output_close(&out, fine, fault);
 }
 
 /* ---- the command ----------------------------------------------------------------------------- */

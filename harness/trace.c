@@ -80,7 +80,6 @@ static bool read_pieces(struct trace *t, struct dataset *row, struct fault *faul
 static bool read_all(struct trace *t, struct fault *fault)
 {
     struct dataset row;
-    struct fault late;
     if (!t->preset)
         return read_pieces(t, NULL, fault);
     if (!output_open(&t->out, t->arguments->out, fault))
@@ -89,11 +88,7 @@ static bool read_all(struct trace *t, struct fault *fault)
     write_names(&t->out, &row);
     bool fine = read_pieces(t, &row, fault);
     dataset_free(&row);
-    if (!output_close(&t->out, &late) && fine) {
-        *fault = late;
-        fine = false;
-    }
-    return fine;
+    return output_close(&t->out, fine, fault);
 }
 
 /* ---- telling --------------------------------------------------------------------------------- */

@@ -1,5 +1,6 @@
 #include "harness/data/evaluation.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,6 +54,7 @@ bool evaluation_add(struct evaluation *e, const double *prediction, const uint8_
 {
     if (!make_room(e, fault))
         return false;
+    assert(e->score && e->label && e->user);
     for (size_t p = 0; p < e->predictions; p++) {
         e->score[p * e->rows_room + e->rows] = prediction[p];
         e->label[p * e->rows_room + e->rows] = prediction_label(label, e->tasks, p);

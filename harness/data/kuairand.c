@@ -103,7 +103,7 @@ static bool read_side(struct source *s, struct side_table *side, const char *pat
                       struct fault *fault)
 {
     struct table table;
-    size_t key, field[USER_FIELDS], count[USER_COUNTS];
+    size_t key, field[USER_FIELDS] = {0}, count[USER_COUNTS] = {0};
     bool end = false;
     if (!keyed_begin(&side->rows, side->fields, side->counts, fault) ||
         !table_open(&table, path, 0, fault))
@@ -130,8 +130,8 @@ static bool put_side(struct side_table *side, const char *key, struct dataset *r
         fine = row == SIZE_MAX || keyed_put(&side->rows, row, f, rows, fault);
         source_end_field(rows, side->first + f);
     }
-    if (row != SIZE_MAX)
-        memcpy(dense, side->rows.rows.feature + row * side->counts, side->counts * sizeof *dense);
+    for (size_t i = 0; row != SIZE_MAX && i < side->counts; i++)
+        dense[i] = side->rows.rows.feature[row * side->counts + i];
     return fine;
 }
 

@@ -210,7 +210,6 @@ static bool write_field(struct output *out, struct vocabulary_field *f, struct f
 bool vocabulary_write(const struct vocabulary *v, const char *path, struct fault *fault)
 {
     struct output out;
-    struct fault late;
     bool fine = true;
     if (!output_open(&out, path, fault))
         return false;
@@ -218,10 +217,7 @@ bool vocabulary_write(const struct vocabulary *v, const char *path, struct fault
         fprintf(out.file, "%s%c", names[i], i + 1 < COLUMNS ? ',' : '\n');
     for (size_t f = 0; f < v->fields && fine; f++)
         fine = write_field(&out, &v->field[f], fault);
-    if (output_close(&out, &late) || !fine)
-        return fine;
-    *fault = late;
-    return false;
+    return output_close(&out, fine, fault);
 }
 
 /* Begins a field of that name behind the others, whose words without ids came `rest` times. */

@@ -12,10 +12,12 @@ bool output_open(struct output *output, const char *path, struct fault *fault)
                         : fault_caller(fault, "%s: cannot be created: %s", path, strerror(errno));
 }
 
-bool output_close(struct output *output, struct fault *fault)
+bool output_close(struct output *output, bool fine, struct fault *fault)
 {
     const bool written = !ferror(output->file);
-    return fclose(output->file) == 0 && written
+    const bool closed = fclose(output->file) == 0;
+    return !fine ? false
+           : closed && written
                ? true
                : fault_machine(fault, "%s: cannot be written: %s", output->path, strerror(errno));
 }

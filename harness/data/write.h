@@ -15,8 +15,9 @@ struct output {
 /* Creates the file; it replaces an old one. */
 bool output_open(struct output *output, const char *path, struct fault *fault);
 
-/* Closes it; whatever could not be written is a fault. */
-bool output_close(struct output *output, struct fault *fault);
+/* Closes it; whatever could not be written is a fault, unless what was to be written already is
+ * one: `fine` is false, and is returned. */
+bool output_close(struct output *output, bool fine, struct fault *fault);
 
 /* The line of names: f0 .., d0 .., click, conv1 .., user. */
 void write_names(struct output *output, const struct dataset *data);
