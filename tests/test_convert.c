@@ -1,8 +1,11 @@
 /* `ektm convert` on small files in the form of the published data sets (tests/fixtures), against
  * rows worked out by hand. */
+#include "harness/data/source.h"
+#include "harness/random.h"
 #include "tests/shell.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -185,4 +188,90 @@ Test(convert, damaged_data_are_refused_with_file_and_line)
             "damaged:2: column 6 (is_click): 'yes' is no label");
     damaged("kuairand/log_standard.csv", "2s/19000/\"19000/", log,
             "damaged:2: has a quotation mark that does not end");
+}
+
+/* ---- random damage --------------------------------------------------------------------------- */
+
+/* The file with some bytes changed, under a name of the test's own. */
+static void write_damaged(const char *from, const char *to, struct random *r)
+{
+    char text[8192];
+    FILE *file = fopen(from, "r");
+    cr_assert(file, "no %s", from);
+    const size_t bytes = fread(text, 1, sizeof text, file);
+    fclose(file);
+    for (uint64_t flips = random_below(r, 4); flips > 0; flips--)
+        text[random_below(r, bytes)] ^= (char)(1 << random_below(r, 8));
+    remove(to);
+    file = fopen(to, "w");
+    cr_assert(file && fwrite(text, 1, bytes - random_below(r, 3), file) && fclose(file) == 0);
+}
+
+/* Reads all of it; whatever is read is in its place. False: it was refused, with a name of a file.
+ */
+static bool survives(const struct source_format *format, const struct source_files *files,
+                     const char *folder)
+{
+    struct source source;
+    struct dataset row;
+    struct fault fault;
+    bool end = false;
+    if (!source_open(&source, format, files, NULL, &fault)) {
+        cr_assert(strstr(fault.text, folder), "%s", fault.text);
+        return false;
+    }
+    dataset_begin(&row, source.fields, source.dense, source.tasks);
+    bool fine = true;
+    while (fine && !end) {
+        dataset_clear(&row);
+        fine = format->next(&source, &row, &end, &fault);
+        for (size_t f = 0; fine && !end && f < row.fields; f++)
+            for (uint32_t i = row.bag[f]; i < row.bag[f + 1]; i++)
+                cr_assert((size_t)row.id[i] >= 1 &&
+                          (size_t)row.id[i] <= source.vocabulary.field[f].words);
+    }
+    cr_assert(fine || strstr(fault.text, folder), "%s", fault.text);
+    dataset_free(&row);
+    source_close(&source);
+    return fine;
+}
+
+Test(convert, random_damage_never_crashes)
+{
+    static const struct {
+        const struct source_format *format;
+        const char *input, *common, *users, *items;
+    } forms[] = {
+        {&aliccp_format, "aliccp/sample_skeleton.csv", "aliccp/common_features.csv", NULL, NULL},
+        {&aliexpress_format, "aliexpress/named.csv", NULL, NULL, NULL},
+        {&aliexpress_format, "aliexpress/nl_item.csv", NULL, "aliexpress/nl_user.csv", NULL},
+        {&kuairand_format, "kuairand/log_standard.csv", NULL, "kuairand/user_features.csv",
+         "kuairand/video_features_basic.csv"},
+    };
+    enum { ROUNDS = 1500 };
+    char folder[] = "/tmp/ektm-damage-XXXXXX", path[4][64];
+    size_t refused = 0;
+    cr_assert(mkdtemp(folder));
+    for (uint64_t round = 0; round < ROUNDS; round++) {
+        const size_t form = round % 4;
+        struct random r = random_stream(11, round);
+        const char *from[] = {forms[form].input, forms[form].common, forms[form].users,
+                              forms[form].items};
+        for (size_t i = 0; i < 4; i++) {
+            char fixture[96];
+            snprintf(path[i], sizeof path[i], "%s/%zu", folder, i);
+            snprintf(fixture, sizeof fixture, "tests/fixtures/%s", from[i] ? from[i] : "");
+            if (from[i])
+                write_damaged(fixture, path[i], &r);
+        }
+        const struct source_files files = {.input = path[0],
+                                           .common = from[1] ? path[1] : NULL,
+                                           .users = from[2] ? path[2] : NULL,
+                                           .items = from[3] ? path[3] : NULL,
+                                           .categorical = from[2] ? "U1,U5,I2" : NULL,
+                                           .bag = 3};
+        refused += !survives(forms[form].format, &files, folder);
+    }
+    cr_expect(refused > ROUNDS / 10 && refused < ROUNDS, "%zu", refused);
+    run("rm -r %s", folder);
 }

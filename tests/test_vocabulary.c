@@ -80,6 +80,22 @@ Test(vocabulary, tells_many_words_apart)
     vocabulary_free(&v);
 }
 
+/* Every slot that a search passes holds a word that begins with the one that is sought. */
+Test(vocabulary, tells_words_from_their_beginnings)
+{
+    enum { WORDS = 1000 };
+    struct vocabulary v;
+    char word[WORDS];
+    memset(word, 'a', WORDS);
+    cr_assert(vocabulary_begin(&v, 2, names, &fault));
+    for (uint32_t i = 0; i < WORDS; i++) {
+        uint32_t token;
+        cr_assert(vocabulary_token(&v, 0, word, WORDS - i, &token, &fault));
+        cr_assert_eq(token, i + 1);
+    }
+    vocabulary_free(&v);
+}
+
 /* ---- files ----------------------------------------------------------------------------------- */
 
 static char path[64];

@@ -174,7 +174,8 @@ static bool next(struct source *s, struct dataset *rows, bool *end, struct fault
     return source_begin_row(rows, fault) && put_log(s, rows, fault) &&
            (!k->users.given ||
             put_side(&k->users, k->log.cell[k->user], rows, source_dense(rows) + 1, fault)) &&
-           (!k->videos.given || put_side(&k->videos, k->log.cell[k->video], rows, NULL, fault));
+           (!k->videos.given ||
+            put_side(&k->videos, k->log.cell[k->video], rows, source_dense(rows), fault));
 }
 
 /* ---- files ----------------------------------------------------------------------------------- */

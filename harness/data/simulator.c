@@ -448,18 +448,17 @@ static bool calibrate(struct simulator *sim, struct fault *fault)
     }
     double *logit = malloc(rows.rows * labels * sizeof *logit);
     double *needed = malloc(rows.rows * sizeof *needed);
-    if (fine && (!logit || !needed))
-        fine = fault_memory(fault, "rows to find rates by");
-    for (size_t b = 0; b < rows.rows && fine; b++)
+    const bool room = logit && needed;
+    for (size_t b = 0; b < rows.rows && room; b++)
         logits_of(sim, sim->user.profile + rows.user[b] * sim->blocks * PROFILE,
                   sim->item.profile + simulator_item(sim, &rows, b) * sim->blocks * PROFILE,
                   rows.feature + b * s->dense, logit + b * labels);
-    if (fine)
+    if (room)
         calibrate_on(sim, logit, needed, rows.rows);
     free(logit);
     free(needed);
     dataset_free(&rows);
-    return fine;
+    return fine && !room ? fault_memory(fault, "rows to find rates by") : fine;
 }
 
 /* ---- making ---------------------------------------------------------------------------------- */
