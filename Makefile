@@ -141,9 +141,12 @@ $(BUILD)/%.o: %.c
 	$(call show,CC,$<)
 	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
 
-# In kernels, sanitizers leave out what the address sanitizer and guard pages find as well: checks of
-# every vector's address would take most of the time that building and running them takes.
-$(KERNEL_OBJECTS): override CFLAGS += $(if $(findstring undefined,$(SANITIZE)),-fno-sanitize=null$(comma)alignment$(comma)object-size$(comma)pointer-overflow -fno-var-tracking)
+# In kernels, sanitizers leave out what the address sanitizer and guard pages find as well, and call
+# their checks instead of writing them out at every access of an unrolled loop: compiling those would
+# take most of the time that proving takes.
+BRIEF_CHECKS := -fno-sanitize=null,alignment,object-size,pointer-overflow \
+                $(if $(findstring clang,$(CC)),,-fno-var-tracking --param asan-instrumentation-with-call-threshold=0)
+$(KERNEL_OBJECTS): override CFLAGS += $(if $(SANITIZE),$(BRIEF_CHECKS))
 
 # Only kernel files get ISA flags, so one binary runs on any CPU of its architecture. Their loops begin
 # on cache lines: how fast a kernel runs may not depend on what the linker puts before it.
