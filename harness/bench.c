@@ -304,6 +304,17 @@ static bool settle(struct bench *bench, struct arguments *arguments, struct word
     return take_over(bench, arguments, words, fault);
 }
 
+/* A search walks whole models: what picks single layers' kernels has no meaning beside it. */
+static bool search_alone(const struct arguments *a, struct fault *fault)
+{
+    const char *beside = a->op.count ? "--op" : a->kernel.count ? "--kernel" : NULL;
+    return !a->search || !beside ||
+           fault_caller(fault,
+                        "--search: whole models are searched; %s is given beside it, of such "
+                        "options --backend is allowed",
+                        beside);
+}
+
 int bench_command(int argc, char **argv)
 {
     struct arguments arguments;
@@ -317,7 +328,8 @@ int bench_command(int argc, char **argv)
     bench->request.words = request_words(argc, argv);
     parse(&arguments, argc, argv);
     int status;
-    if (settle(bench, &arguments, &words, &fault) && begin(bench, &fault)) {
+    if (settle(bench, &arguments, &words, &fault) && search_alone(&arguments, &fault) &&
+        begin(bench, &fault)) {
         status = bench_all(bench);
         if (stop)
             fprintf(stderr, "Interrupted: `ektm bench --resume %s` finishes the run\n",
