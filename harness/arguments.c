@@ -50,6 +50,27 @@ static const struct argp_option all[OPTIONS] = {
     [OPTION_SEARCH] =
         {"search", KEY + OPTION_SEARCH, NULL, 0,
          "Search for the number formats of layers that gain most time for their error", 0},
+    [OPTION_SCENARIO] = {"scenario", KEY + OPTION_SCENARIO, "NAME,...", 0,
+                         "single-stream, offline, server (all of them)", 0},
+    [OPTION_RATE] = {"rate", KEY + OPTION_RATE, "N,...", 0,
+                     "Queries a second, in place of a search for the highest rate", 0},
+    [OPTION_SLO] = {"slo", KEY + OPTION_SLO, "pN=TIME", 0,
+                    "What latencies must keep to, such as p99=10ms (which it is)", 0},
+    [OPTION_CANDIDATES] =
+        {"candidates", KEY + OPTION_CANDIDATES, "LAW", 0,
+         "Rows of a query: lognormal:MEAN:SPREAD (of the logarithm), fixed:N, or a file of numbers",
+         0},
+    [OPTION_LAYOUT] = {"layout", KEY + OPTION_LAYOUT, "NAME,...", 0,
+                       "One instance for each of: all, package, numa, l3, core", 0},
+    [OPTION_INSTANCES] = {"instances", KEY + OPTION_INSTANCES, "N", 0,
+                          "Instances of the model, of --threads threads each, in place of a layout",
+                          0},
+    [OPTION_BATCHING] = {"batching", KEY + OPTION_BATCHING, "TIME", 0,
+                         "How long a query waits for others to be computed with, such as 500us (0)",
+                         0},
+    [OPTION_QUEUE] = {"queue", KEY + OPTION_QUEUE, "N", 0, "Queries that may wait", 0},
+    [OPTION_ANTAGONIST] = {"antagonist", KEY + OPTION_ANTAGONIST, "stream=N", 0,
+                           "N threads, on cores of their own, that keep the memory busy", 0},
     [OPTION_QUICK] = {"quick", KEY + OPTION_QUICK, NULL, 0, "A first answer within a minute", 0},
     [OPTION_FULL] = {"full", KEY + OPTION_FULL, NULL, 0, "Everything, however long it takes", 0},
 };
@@ -104,6 +125,21 @@ static bool pages_exist(const char *name)
     return strcmp(name, "4k") == 0 || strcmp(name, "thp") == 0 || strcmp(name, "huge") == 0;
 }
 
+static bool scenario_exists(const char *name)
+{
+    return strcmp(name, "single-stream") == 0 || strcmp(name, "offline") == 0 ||
+           strcmp(name, "server") == 0;
+}
+
+static bool layout_exists(const char *name)
+{
+    static const char *const names[] = {"all", "package", "numa", "l3", "core"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
 static const char *const listed = "`ektm list` shows what is";
 
 /* The number formats that a kernel has. */
@@ -143,6 +179,15 @@ static bool parse_number(uint64_t *number, const char *text, uint64_t low, uint6
                             text, (unsigned long long)low, (unsigned long long)high);
     *number = value;
     return true;
+}
+
+static bool parse_size(size_t *size, const char *text, size_t high, const char *where,
+                       struct fault *fault)
+{
+    uint64_t number = 0;
+    bool fine = parse_number(&number, text, 1, high, where, fault);
+    *size = number;
+    return fine;
 }
 
 static bool parse_sizes(struct sizes *sizes, char *text, size_t high, const char *where,
@@ -258,6 +303,26 @@ static bool set(struct arguments *o, enum command_option option, char *arg, stru
     case OPTION_SEARCH:
         o->search = true;
         break;
+    case OPTION_SCENARIO:
+        return parse_names(&o->scenario, arg, scenario_exists,
+                           "single-stream, offline and server are allowed", name, fault);
+    case OPTION_RATE:
+        return parse_sizes(&o->rate, arg, RATE_MAX, name, fault);
+    case OPTION_SLO:
+        return parse_text(&o->slo, arg, name, fault);
+    case OPTION_CANDIDATES:
+        return parse_text(&o->candidates, arg, name, fault);
+    case OPTION_LAYOUT:
+        return parse_names(&o->layout, arg, layout_exists,
+                           "all, package, numa, l3 and core are allowed", name, fault);
+    case OPTION_INSTANCES:
+        return parse_size(&o->instances, arg, THREADS_MAX, name, fault);
+    case OPTION_BATCHING:
+        return parse_text(&o->batching, arg, name, fault);
+    case OPTION_QUEUE:
+        return parse_size(&o->queue, arg, QUEUE_MAX, name, fault);
+    case OPTION_ANTAGONIST:
+        return parse_text(&o->antagonist, arg, name, fault);
     case OPTION_QUICK:
         o->quick = true;
         break;
@@ -311,7 +376,7 @@ static error_t parser(int key, char *arg, struct argp_state *state)
     return 0;
 }
 
-void arguments_parse(struct arguments *arguments, uint64_t accepted, const char *about, int argc,
+void arguments_parse(struct arguments *arguments, options_set accepted, const char *about, int argc,
                      char **argv)
 {
     struct argp_option taken[OPTIONS + 1] = {{0}};
@@ -324,7 +389,7 @@ void arguments_parse(struct arguments *arguments, uint64_t accepted, const char 
         taken[count].arg = one && alone[o].value ? alone[o].value : all[o].arg;
         taken[count++].doc = one && alone[o].about ? alone[o].about : all[o].doc;
     }
-    struct taken input = {arguments, (size_t)(accepted >> 60)};
+    struct taken input = {arguments, (size_t)(accepted >> 120)};
     struct argp argp = {.options = taken,
                         .parser = parser,
                         .args_doc = input.files ? "A.jsonl B.jsonl" : NULL,
