@@ -71,19 +71,34 @@ static const struct argp_option all[OPTIONS] = {
     [OPTION_QUEUE] = {"queue", KEY + OPTION_QUEUE, "N", 0, "Queries that may wait", 0},
     [OPTION_ANTAGONIST] = {"antagonist", KEY + OPTION_ANTAGONIST, "stream=N", 0,
                            "N threads, on cores of their own, that keep the memory busy", 0},
+    [OPTION_PRICES] = {"prices", KEY + OPTION_PRICES, "FILE", 0,
+                       "What machines cost: CSV, as results/prices.example.csv", 0},
+    [OPTION_HEADROOM] = {"headroom", KEY + OPTION_HEADROOM, "PERCENT", 0,
+                         "How much more than --rate to be ready for (30)", 0},
+    [OPTION_MIN_QUALITY] =
+        {"min-quality", KEY + OPTION_MIN_QUALITY, "tau=X,...", 0,
+         "What narrow number formats must keep to in each prediction: least tau and auc (its "
+         "change), most log_loss (its change) and off (difference from f32)",
+         0},
+    [OPTION_JSON] = {"json", KEY + OPTION_JSON, NULL, 0, "One JSON object instead of tables", 0},
+    [OPTION_MARKDOWN] = {"markdown", KEY + OPTION_MARKDOWN, NULL, 0, "Markdown instead of text", 0},
     [OPTION_QUICK] = {"quick", KEY + OPTION_QUICK, NULL, 0, "A first answer within a minute", 0},
     [OPTION_FULL] = {"full", KEY + OPTION_FULL, NULL, 0, "Everything, however long it takes", 0},
 };
 
-/* What --help says of an option that takes one value instead of a list. */
+/* What --help says of an option that takes one value instead of a list, or none (""). */
 static const struct {
     const char *value, *about;
 } alone[OPTIONS] = {
+    [OPTION_ANTAGONIST] = {"", "By searches beside an antagonist instead of those without"},
     [OPTION_BACKEND] = {"NAME", "The backend that computes"},
     [OPTION_DTYPE] = {"TYPE,LAYER=TYPE,...",
                       "The number format of all layers, and of single layers or ops, such as "
                       "bf16,embedding=i8"},
     [OPTION_PRESET] = {"NAME", NULL},
+    [OPTION_IDS] = {"LAW", "Only searches with that law of ids, as it is recorded"},
+    [OPTION_RATE] = {"N", "Queries a second, in all"},
+    [OPTION_CANDIDATES] = {"LAW", "Only searches with that law of candidates, as it is recorded"},
     [OPTION_BATCH] = {"N", NULL},
     [OPTION_THREADS] = {"N", "Thread count"},
 };
@@ -210,6 +225,7 @@ static bool parse_percent(double *fraction, const char *text, const char *where,
 {
     char *end;
     double percent = strtod(text, &end);
+    end += *end == '%';
     if (end == text || *end || !(percent >= 0 && percent <= 1000))
         return fault_caller(fault, "--%s: '%s' is not a percentage from 0 to 1000", where, text);
     *fraction = percent / 100;
@@ -322,7 +338,19 @@ static bool set(struct arguments *o, enum command_option option, char *arg, stru
     case OPTION_QUEUE:
         return parse_size(&o->queue, arg, QUEUE_MAX, name, fault);
     case OPTION_ANTAGONIST:
-        return parse_text(&o->antagonist, arg, name, fault);
+        return parse_text(&o->antagonist, arg ? arg : "any", name, fault);
+    case OPTION_PRICES:
+        return parse_text(&o->prices, arg, name, fault);
+    case OPTION_HEADROOM:
+        return parse_percent(&o->headroom, arg, name, fault);
+    case OPTION_MIN_QUALITY:
+        return parse_text(&o->min_quality, arg, name, fault);
+    case OPTION_JSON:
+        o->json = true;
+        break;
+    case OPTION_MARKDOWN:
+        o->markdown = true;
+        break;
     case OPTION_QUICK:
         o->quick = true;
         break;
@@ -332,6 +360,8 @@ static bool set(struct arguments *o, enum command_option option, char *arg, stru
     case OPTIONS:
         break;
     }
+    if (o->json && o->markdown)
+        return fault_caller(fault, "--json and --markdown exclude each other");
     return o->quick && o->full ? fault_caller(fault, "--quick and --full exclude each other")
                                : true;
 }
@@ -350,8 +380,21 @@ static bool take_file(struct taken *taken, const char *name, struct fault *fault
     if (a->files == taken->files)
         return fault_caller(fault, "'%s' is one file too many; %zu are compared", name,
                             taken->files);
+    if (a->files == FILES_MAX)
+        return fault_caller(fault, "more than %d files; folders of files are taken, too",
+                            FILES_MAX);
     a->file[a->files++] = name;
     return true;
+}
+
+static bool check_files(const struct taken *taken, struct fault *fault)
+{
+    const size_t files = taken->arguments->files;
+    if (taken->files == FILES_ANY)
+        return files ? true : fault_caller(fault, "no file of results is named, and no folder");
+    return files == taken->files
+               ? true
+               : fault_caller(fault, "%zu files were named; %zu are compared", files, taken->files);
 }
 
 static error_t parser(int key, char *arg, struct argp_state *state)
@@ -363,10 +406,7 @@ static error_t parser(int key, char *arg, struct argp_state *state)
     if (key == ARGP_KEY_ARG)
         fine = take_file(taken, arg, &fault);
     else if (key == ARGP_KEY_END)
-        fine = arguments->files == taken->files
-                   ? true
-                   : fault_caller(&fault, "%zu files were named; %zu are compared",
-                                  arguments->files, taken->files);
+        fine = check_files(taken, &fault);
     else if (key < KEY || key >= KEY + OPTIONS)
         return ARGP_ERR_UNKNOWN;
     else
@@ -386,15 +426,20 @@ void arguments_parse(struct arguments *arguments, options_set accepted, const ch
         if (!(accepted & TAKES(o)))
             continue;
         taken[count] = all[o];
-        taken[count].arg = one && alone[o].value ? alone[o].value : all[o].arg;
+        taken[count].arg = !one || !alone[o].value ? all[o].arg
+                           : *alone[o].value       ? alone[o].value
+                                                   : NULL;
         taken[count++].doc = one && alone[o].about ? alone[o].about : all[o].doc;
     }
     struct taken input = {arguments, (size_t)(accepted >> 120)};
     struct argp argp = {.options = taken,
                         .parser = parser,
-                        .args_doc = input.files ? "A.jsonl B.jsonl" : NULL,
+                        .args_doc = input.files == FILES_ANY ? "RESULTS..."
+                                    : input.files            ? "A.jsonl B.jsonl"
+                                                             : NULL,
                         .doc = about};
-    *arguments = (struct arguments){.seed = 1, .threshold = 0.05, .tile = TILE_UNSET};
+    *arguments =
+        (struct arguments){.seed = 1, .threshold = 0.05, .headroom = 0.3, .tile = TILE_UNSET};
     argp_parse(&argp, argc, argv, 0, NULL, &input);
 }
 

@@ -39,6 +39,11 @@ enum command_option {
     OPTION_BATCHING,
     OPTION_QUEUE,
     OPTION_ANTAGONIST,
+    OPTION_PRICES,
+    OPTION_HEADROOM,
+    OPTION_MIN_QUALITY,
+    OPTION_JSON,
+    OPTION_MARKDOWN,
     OPTION_QUICK,
     OPTION_FULL,
     OPTIONS
@@ -51,14 +56,15 @@ typedef unsigned __int128 options_set;
 /* The same for an option that others give a list and this command one value: --help says so. The
  * command refuses more. */
 #define TAKES_ONE(option) (TAKES(option) | TAKES((option) + OPTIONS))
-/* A command that takes so many files beside its options, and no fewer. */
+/* A command that takes so many files beside its options, and no fewer; FILES_ANY: one or more. */
 #define TAKES_FILES(count) ((options_set)(count) << 120)
 _Static_assert(2 * OPTIONS <= 120, "TAKES_ONE takes two bits for each option");
 
 #define TILE_UNSET SIZE_MAX
 
 enum {
-    FILES_MAX = 2,
+    FILES_ANY = 255,
+    FILES_MAX = 1024,
     OPTION_LIST_MAX = 64,
     BATCH_MAX = 1 << 20,
     THREADS_MAX = 4096,
@@ -93,6 +99,9 @@ struct arguments {
     size_t instances;                                     /* 0: not given */
     size_t queue;                                         /* 0: not given */
     const char *slo, *candidates, *batching, *antagonist; /* NULL: not given */
+    const char *prices, *min_quality;                     /* NULL: not given */
+    double headroom;                                      /* as a fraction; 0.3 unless given */
+    bool json, markdown;
     const char *file[FILES_MAX];
     size_t files;
 };
