@@ -233,6 +233,7 @@ static void judge(struct configurations *all, const struct requirement *requirem
 static bool gather(struct configurations *all, const struct evidence *evidence,
                    const struct question *question, struct notes *left_out, struct fault *fault)
 {
+    const struct search *first = NULL;
     for (size_t i = 0; i < evidence->count; i++) {
         const struct search *search = &evidence->search[i];
         bool usable;
@@ -242,7 +243,8 @@ static bool gather(struct configurations *all, const struct evidence *evidence,
             return false;
         if (!usable)
             continue;
-        if (all->count && !check_comparable(all->configuration[0].of, search, fault))
+        first = first ? first : search;
+        if (!check_comparable(first, search, fault))
             return false;
         all->configuration[all->count++] = configuration_of(search);
     }

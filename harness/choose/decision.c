@@ -65,6 +65,18 @@ static bool note_unmeasured(struct decision *d, struct fault *fault)
 
 /* ---- offers ---------------------------------------------------------------------------------- */
 
+static bool check_currency(const struct decision *d, const struct price *price, struct fault *fault)
+{
+    const struct price *first = d->ranking.count ? d->ranking.offer[0].price : price;
+    if (strcmp(first->currency, price->currency) == 0)
+        return true;
+    return fault_caller(fault,
+                        "%s: line %zu is in %s and line %zu in %s; prices of one currency can be "
+                        "compared",
+                        d->prices->path, first->line, first->currency, price->line,
+                        price->currency);
+}
+
 /* Adds the machine's offer, or notes why there is none. */
 static bool add_offer(struct decision *d, const char *machine, struct fault *fault)
 {
@@ -74,26 +86,13 @@ static bool add_offer(struct decision *d, const char *machine, struct fault *fau
         return note_unsearched(d, machine, fault);
     if (!price)
         return note_unpriced(d, machine, fault);
+    if (!check_currency(d, price, fault))
+        return false;
     d->ranking.offer[d->ranking.count++] = (struct offer){
         .machine = machine,
         .configuration = best,
         .price = price,
         .cost = cost_of(&d->question->demand, &best->highest, price->per_hour, best->candidates)};
-    return true;
-}
-
-static bool check_currencies(const struct decision *d, struct fault *fault)
-{
-    const struct price *first = d->ranking.offer[0].price;
-    for (size_t i = 1; i < d->ranking.count; i++) {
-        const struct price *other = d->ranking.offer[i].price;
-        if (strcmp(first->currency, other->currency) != 0)
-            return fault_caller(fault,
-                                "%s: line %zu is in %s and line %zu in %s; prices of one "
-                                "currency can be compared",
-                                d->prices->path, first->line, first->currency, other->line,
-                                other->currency);
-    }
     return true;
 }
 
@@ -130,8 +129,6 @@ static bool rank(struct decision *d, struct fault *fault)
         return false;
     if (!d->ranking.count)
         return nothing_to_rank(d, fault);
-    if (!check_currencies(d, fault))
-        return false;
     ranking_sort(&d->ranking);
     return true;
 }
