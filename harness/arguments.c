@@ -101,6 +101,7 @@ static const struct {
     [OPTION_CANDIDATES] = {"LAW", "Only searches with that law of candidates, as it is recorded"},
     [OPTION_BATCH] = {"N", NULL},
     [OPTION_THREADS] = {"N", "Thread count"},
+    [OPTION_FULL] = {"", "All configurations that were searched, too"},
 };
 
 typedef bool exists(const char *name);

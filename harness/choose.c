@@ -79,7 +79,7 @@ int choose_command(int argc, char **argv)
         TAKES_FILES(FILES_ANY) | TAKES(OPTION_PRICES) | TAKES(OPTION_SLO) | TAKES_ONE(OPTION_RATE) |
             TAKES(OPTION_HEADROOM) | TAKES(OPTION_MIN_QUALITY) | TAKES_ONE(OPTION_ANTAGONIST) |
             TAKES_ONE(OPTION_PRESET) | TAKES_ONE(OPTION_IDS) | TAKES_ONE(OPTION_CANDIDATES) |
-            TAKES(OPTION_JSON) | TAKES(OPTION_MARKDOWN) | TAKES(OPTION_FULL),
+            TAKES(OPTION_JSON) | TAKES(OPTION_MARKDOWN) | TAKES_ONE(OPTION_FULL),
         "Ranks machines by what it costs to serve --rate queries a second within --slo, each in "
         "the configuration that serves most: from searches of `ektm load` in files or folders of "
         "results, and prices. A machine is the folder of its files, or NAME=FILE names it. "
