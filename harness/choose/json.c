@@ -7,7 +7,10 @@
 
 static json_t *number(double x) { return isfinite(x) ? json_real(x) : json_null(); }
 
-static json_t *count(double x) { return isfinite(x) ? json_integer((json_int_t)x) : json_null(); }
+static json_t *count(double x)
+{
+    return fabs(x) < 0x1p53 ? json_integer((json_int_t)x) : number(x);
+}
 
 static json_t *measured(double x) { return isfinite(x) ? json_real(x) : json_string(UNAVAILABLE); }
 
