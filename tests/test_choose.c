@@ -210,7 +210,8 @@ Test(choose, says_so_in_words)
         "Take 13 (13-14) x a, avx2 f32 all 1x1, for 5.20 (5.20-5.60) EUR an hour\n",
         "No difference shown between it and b\n",
         "Price: at 0.2476 EUR an hour (-1.0 % of 0.25) b costs as much as a; below 0.2364 (-5.5 %)",
-        "Rate: b costs least above 8462 and up to 9846 queries/s, and above 10000 and up to 11323",
+        "Rate: b costs least above 8462 and up to 9846 queries/s, and above 10000 and up to 11323 "
+        "queries/s; ",
         "Objective: at p99=5ms b becomes first, for 8.25 EUR an hour\n",
         "a: one search alone"};
     char *text = text_of("out");

@@ -111,13 +111,15 @@ static bool tell_rate(struct notes *to, const struct decision *d, struct fault *
     const char *second = decision_second(d)->machine;
     const double reach = RATE_REACH * d->question->demand.rate;
     char below[128] = "at no lower rate", above[128];
-    snprintf(above, sizeof above, "at no higher rate up to %.0f", reach);
+    snprintf(above, sizeof above, "at no higher rate up to %.0f queries/s", reach);
     if (d->below.exists)
-        snprintf(below, sizeof below, "above %.0f and up to %.0f", d->below.from, d->below.to);
+        snprintf(below, sizeof below, "above %.0f and up to %.0f queries/s", d->below.from,
+                 d->below.to);
     if (d->above.exists)
-        snprintf(above, sizeof above, "above %.0f and up to %.0f", d->above.from, d->above.to);
-    return notes_add(to, fault, "Rate: %s costs least %s queries/s, and %s queries/s", second,
-                     below, above);
+        snprintf(above, sizeof above, "above %.0f and up to %.0f queries/s", d->above.from,
+                 d->above.to);
+    return notes_add(to, fault, "Rate: %s costs least %s, and %s; numbers of machines go in steps",
+                     second, below, above);
 }
 
 static bool tell_objective(struct notes *to, const struct decision *d, const struct alternative *a,
