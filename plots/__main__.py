@@ -1,4 +1,5 @@
-"""`python3 -m plots pictures` and `python3 -m plots report`: what `make plots` and `make report` run."""
+"""`python3 -m plots pictures` and `python3 -m plots report`: what `make plots` and `make report`
+run."""
 
 from __future__ import annotations
 
@@ -10,10 +11,21 @@ from plots import gallery, prices, records, report, style
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="plots", description="Draws recorded runs and writes the report.")
-    parser.add_argument("what", choices=("pictures", "report"), help="SVG and PNG files, or one HTML file")
-    parser.add_argument("results", nargs="*", default=["results"], help="folders or files of records, or NAME=FILE (results)")
-    parser.add_argument("--prices", type=Path, help="CSV file: machine, price_per_hour, currency, note")
+    parser = argparse.ArgumentParser(
+        prog="plots", description="Draws recorded runs and writes the report."
+    )
+    parser.add_argument(
+        "what", choices=("pictures", "report"), help="SVG and PNG files, or one HTML file"
+    )
+    parser.add_argument(
+        "results",
+        nargs="*",
+        default=["results"],
+        help="folders or files of records, or NAME=FILE (results)",
+    )
+    parser.add_argument(
+        "--prices", type=Path, help="CSV file: machine, price_per_hour, currency, note"
+    )
     parser.add_argument("--out", type=Path, help="where to write (build/plots, build/report.html)")
     return parser.parse_args()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from matplotlib.axes import Axes
 
 from plots import style
@@ -9,10 +11,14 @@ from plots.picture import FRAMEWORKS, Absent, Picture, formats_text, threads_tex
 from plots.records import Interval, Machine, Record, Run
 
 
-def _wanted(preset: str, threads: int | None = None):  # type: ignore[no-untyped-def]
+def _wanted(preset: str) -> Callable[[Record], bool]:
     """Whole passes that compete: not those that only show what another order costs."""
-    return lambda r: (r.kind == "model" and r.text("preset") == preset and not r.text("name").endswith("_layers")
-                      and (threads is None or r.threads == threads) and r.interval("ns") is not None)
+    return lambda r: (
+        r.kind == "model"
+        and r.text("preset") == preset
+        and not r.text("name").endswith("_layers")
+        and r.interval("ns") is not None
+    )
 
 
 def _per_row(record: Record) -> Interval:
@@ -32,8 +38,8 @@ def _least(records: list[Record]) -> list[Record]:
 
 
 def _series(records: list[Record]) -> dict[tuple[str, str], list[Record]]:
-    """By backend and formats. Of narrow formats only the fastest backend is shown: the figure is about
-    what formats are worth there, not who computes them."""
+    """By backend and formats. Of narrow formats only the fastest backend is shown: the figure is
+    about what formats are worth there, not who computes them."""
     groups: dict[tuple[str, str], list[Record]] = {}
     for r in records:
         groups.setdefault((style.look_of(r)[0], formats_text(r)), []).append(r)
@@ -44,7 +50,11 @@ def _series(records: list[Record]) -> dict[tuple[str, str], list[Record]]:
     return shown
 
 
-FORMAT_LOOKS = {"bf16": style.SEQUENCE[2], "i8": style.SEQUENCE[3], "mixed formats": style.SEQUENCE[6]}
+FORMAT_LOOKS = {
+    "bf16": style.SEQUENCE[2],
+    "i8": style.SEQUENCE[3],
+    "mixed formats": style.SEQUENCE[6],
+}
 
 
 def _panel(axes: Axes, series: dict[tuple[str, str], list[Record]]) -> None:
@@ -52,10 +62,20 @@ def _panel(axes: Axes, series: dict[tuple[str, str], list[Record]]) -> None:
         for (backend, formats), records in series.items():
             if backend != name:
                 continue
-            look = FORMAT_LOOKS.get(formats, style.SEQUENCE[7]) if backend == "best" else style.look_of(records[0])[1]
+            look = (
+                FORMAT_LOOKS.get(formats, style.SEQUENCE[7])
+                if backend == "best"
+                else style.look_of(records[0])[1]
+            )
             label = f"{formats}, the fastest" if backend == "best" else backend
-            style.points(axes, [r.batch for r in records], [_per_row(r) for r in records],
-                         [r.noisy for r in records], look, label)
+            style.points(
+                axes,
+                [r.batch for r in records],
+                [_per_row(r) for r in records],
+                [r.noisy for r in records],
+                look,
+                label,
+            )
 
 
 def _roof(axes: Axes, records: list[Record]) -> None:
@@ -64,17 +84,32 @@ def _roof(axes: Axes, records: list[Record]) -> None:
     for r in records:
         share, ns = r.number("roofline"), r.interval("ns")
         if share and ns and formats_text(r) == "f32" and r.text("backend") not in FRAMEWORKS:
-            roofs[r.batch] = min(roofs.get(r.batch, float("inf")), ns.median * share * 1e-3 / r.batch)
+            roofs[r.batch] = min(
+                roofs.get(r.batch, float("inf")), ns.median * share * 1e-3 / r.batch
+            )
     if roofs:
         xs = sorted(roofs)
-        axes.plot(xs, [roofs[x] for x in xs], color=style.FAINT, linewidth=4, alpha=0.4, solid_capstyle="round",
-                  zorder=1, label="roof (f32)")
+        axes.plot(
+            xs,
+            [roofs[x] for x in xs],
+            color=style.FAINT,
+            linewidth=4,
+            alpha=0.4,
+            solid_capstyle="round",
+            zorder=1,
+            label="roof (f32)",
+        )
 
 
 def _runs(machine: Machine, preset: str) -> list[Run]:
-    """The newest run of our own backends, and the newest of frameworks: they are commands of their own."""
-    ours = machine.newest(lambda r: _wanted(preset)(r) and r.text("backend") in ("compiler", "reference"))
-    any_of_ours = ours or machine.newest(lambda r: _wanted(preset)(r) and r.text("backend") not in FRAMEWORKS)
+    """The newest run of our own backends, and the newest of frameworks: they are commands of their
+    own."""
+    ours = machine.newest(
+        lambda r: _wanted(preset)(r) and r.text("backend") in ("compiler", "reference")
+    )
+    any_of_ours = ours or machine.newest(
+        lambda r: _wanted(preset)(r) and r.text("backend") not in FRAMEWORKS
+    )
     theirs = machine.newest(lambda r: _wanted(preset)(r) and r.text("backend") in FRAMEWORKS)
     return [found[0] for found in (any_of_ours, theirs) if found]
 
@@ -83,31 +118,54 @@ def _draw(machine: Machine, preset: str) -> Picture | None:
     runs = _runs(machine, preset)
     if not runs:
         return None
-    records = [r for run in runs for r in run.having(_wanted(preset)) if run is runs[0] or r.text("backend") in FRAMEWORKS]
+    records = [
+        r
+        for run in runs
+        for r in run.having(_wanted(preset))
+        if run is runs[0] or r.text("backend") in FRAMEWORKS
+    ]
     records = [r for r in records if r.text("backend") != "reference"]
     counts = sorted({r.threads for r in records})
-    counts = [n for n in dict.fromkeys((counts[0], counts[-1]))
-              if len({r.batch for r in records if r.threads == n}) > 1]
+    counts = [
+        n
+        for n in dict.fromkeys((counts[0], counts[-1]))
+        if len({r.batch for r in records if r.threads == n}) > 1
+    ]
     if not counts:
         return None
-    figure, panels = style.canvas(1, len(counts), (9.4 if len(counts) > 1 else 6.4, 5.0), sharey=True)
+    figure, panels = style.canvas(
+        1, len(counts), (9.4 if len(counts) > 1 else 6.4, 5.0), sharey=True
+    )
     for axes, threads in zip(panels, counts):
         chosen = [r for r in records if r.threads == threads]
         _panel(axes, _series(chosen))
         _roof(axes, chosen)
         batches = sorted({r.batch for r in chosen})
-        axes.set(xscale="log", yscale="log", title=threads_text(threads), xlabel="rows of a batch (log scale)")
+        axes.set(
+            xscale="log",
+            yscale="log",
+            title=threads_text(threads),
+            xlabel="rows of a batch (log scale)",
+        )
         style.log_axis(axes.xaxis, batches[0] / 1.3, batches[-1] * 1.3, batches)
-        style.log_axis(axes.yaxis, min(_per_row(r).lo for r in records) * 0.8, max(_per_row(r).hi for r in records) * 1.2)
+        style.log_axis(
+            axes.yaxis,
+            min(_per_row(r).lo for r in records) * 0.8,
+            max(_per_row(r).hi for r in records) * 1.2,
+        )
     panels[0].set_ylabel("µs a row (log scale), lower is faster")
     title = f"What a row costs in batches of each size: the whole model, {preset}"
     lost = len([r for run in runs for r in run.records if r.invalid and _wanted(preset)(r)])
-    note = (f"Median time of one pass over its rows, weights warm; bars: 95 % intervals; hollow: noisy; {lost} invalid left "
-            "out.\nRoof: what multiply-adds and reads of this machine allow.")
+    note = (
+        "Median time of one pass over its rows, weights warm; bars: 95 % intervals; hollow: noisy;"
+        f" {lost} invalid left out.\nRoof: what multiply-adds and reads of this machine allow."
+    )
     style.finish(figure, title, style.caption(machine.name, runs, note), panels, columns=6)
     fastest = min(records, key=lambda r: _per_row(r).median)
-    alt = (f"Time a row of {preset} by batch and backend; least: {_per_row(fastest).median:.3g} µs by "
-           f"{fastest.text('backend')} at {fastest.batch} rows, {threads_text(fastest.threads)}.")
+    alt = (
+        f"Time a row of {preset} by batch and backend; least: {_per_row(fastest).median:.3g} µs"
+        f" by {fastest.text('backend')} at {fastest.batch} rows, {threads_text(fastest.threads)}."
+    )
     return Picture(f"batch-{preset}", title, alt, figure)
 
 

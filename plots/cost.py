@@ -1,7 +1,7 @@
 """Cost Pareto: what a million queries cost at each latency, and who is on the front.
 
-A machine that is driven harder serves more for its price and lets queries wait longer. Each rate that was
-offered is a choice of both; those that no other beats in both make the front.
+A machine that is driven harder serves more for its price and lets queries wait longer. Each rate
+that was offered is a choice of both; those that no other beats in both make the front.
 """
 
 from __future__ import annotations
@@ -59,12 +59,27 @@ def _draw_choices(axes: Axes, choices: list[Choice]) -> None:
     for (machine, _, _), curve in curves.items():
         curve.sort(key=lambda c: c.cost)
         look = looks[machine]
-        axes.plot([c.cost for c in curve], [c.latency.median for c in curve], color=look.colour, linewidth=0.8, alpha=0.45,
-                  zorder=2)
+        axes.plot(
+            [c.cost for c in curve],
+            [c.latency.median for c in curve],
+            color=look.colour,
+            linewidth=0.8,
+            alpha=0.45,
+            zorder=2,
+        )
         for c in curve:
-            axes.errorbar(c.cost, c.latency.median, yerr=[[c.latency.median - c.latency.lo], [c.latency.hi - c.latency.median]],
-                          color=look.colour, marker=look.marker, markersize=4, elinewidth=0.8, capsize=1.2, zorder=3,
-                          markerfacecolor=style.PAPER if c.record.noisy else look.colour)
+            axes.errorbar(
+                c.cost,
+                c.latency.median,
+                yerr=[[c.latency.median - c.latency.lo], [c.latency.hi - c.latency.median]],
+                color=look.colour,
+                marker=look.marker,
+                markersize=4,
+                elinewidth=0.8,
+                capsize=1.2,
+                zorder=3,
+                markerfacecolor=style.PAPER if c.record.noisy else look.colour,
+            )
     for machine, look in looks.items():
         axes.plot([], [], color=look.colour, marker=look.marker, linestyle="none", label=machine)
 
@@ -72,23 +87,48 @@ def _draw_choices(axes: Axes, choices: list[Choice]) -> None:
 def _draw_front(axes: Axes, best: list[Choice], limit: float, currency: str) -> None:
     """Steps: between two choices one has the dearer one's latency. Named are the
     cheapest that holds the objective, and the fastest."""
-    axes.step([c.cost for c in best], [c.latency.median for c in best], where="post", color=style.INK, linewidth=2, alpha=0.75,
-              zorder=4, label="front: nothing is cheaper and faster")
+    axes.step(
+        [c.cost for c in best],
+        [c.latency.median for c in best],
+        where="post",
+        color=style.INK,
+        linewidth=2,
+        alpha=0.75,
+        zorder=4,
+        label="front: nothing is cheaper and faster",
+    )
     holding = [c for c in best if c.latency.hi <= limit]
     for c in dict.fromkeys([*holding[:1], best[-1]]):
         name = f"{c.machine}, {formats_text(c.record)}\n{seats(c.record)}"
-        axes.annotate(f"{name}\n{currency} {c.cost:.3g}", (c.cost, c.latency.median), xytext=(-8, -8),
-                      textcoords="offset points", ha="right", va="top", fontsize=7.5)
+        axes.annotate(
+            f"{name}\n{currency} {c.cost:.3g}",
+            (c.cost, c.latency.median),
+            xytext=(-8, -8),
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            fontsize=7.5,
+        )
 
 
-def _gather(machines: list[Machine], prices: dict[str, Price], preset: str) -> tuple[list[Choice], list[tuple[str, Run]], str]:
+def _gather(
+    machines: list[Machine], prices: dict[str, Price], preset: str
+) -> tuple[list[Choice], list[tuple[str, Run]], str]:
     """All choices, their runs, and the objective."""
-    served = [(m.name, found) for m in machines if m.name in prices and (found := newest_server(m, preset))]
+    served = [
+        (m.name, found)
+        for m in machines
+        if m.name in prices and (found := newest_server(m, preset))
+    ]
     slo = slo_of([r for _, (_, records) in served for r in records])
     limit = objective(slo)
     if limit is None:
         return [], [], ""
-    choices = [c for name, (_, records) in served for c in _choices(name, records, prices[name].per_hour, limit.percentile)]
+    choices = [
+        c
+        for name, (_, records) in served
+        for c in _choices(name, records, prices[name].per_hour, limit.percentile)
+    ]
     return choices, [(name, run) for name, (run, _) in served], slo
 
 
@@ -108,20 +148,46 @@ def draw(machines: list[Machine], prices: dict[str, Price]) -> list[Picture]:
         _draw_choices(axes, choices)
         best = front(choices)
         _draw_front(axes, best, limit.ns * 1e-6, currency)
-        axes.axhline(limit.ns * 1e-6, color=style.INK, linewidth=1.2, linestyle=(0, (6, 2)), zorder=1, label=f"SLO, {slo}")
-        axes.set(xscale="log", yscale="log", xlabel=f"{currency} for a million queries (log scale), fully used",
-                 ylabel=f"{limit.percentile} of latency, ms (log scale)")
-        style.log_axis(axes.xaxis, min(c.cost for c in choices) * 0.5, max(c.cost for c in choices) * 1.2)
-        style.log_axis(axes.yaxis, min(c.latency.lo for c in choices) * 0.5, max(c.latency.hi for c in choices) * 1.3)
+        axes.axhline(
+            limit.ns * 1e-6,
+            color=style.INK,
+            linewidth=1.2,
+            linestyle=(0, (6, 2)),
+            zorder=1,
+            label=f"SLO, {slo}",
+        )
+        axes.set(
+            xscale="log",
+            yscale="log",
+            xlabel=f"{currency} for a million queries (log scale), fully used",
+            ylabel=f"{limit.percentile} of latency, ms (log scale)",
+        )
+        style.log_axis(
+            axes.xaxis, min(c.cost for c in choices) * 0.5, max(c.cost for c in choices) * 1.2
+        )
+        style.log_axis(
+            axes.yaxis,
+            min(c.latency.lo for c in choices) * 0.5,
+            max(c.latency.hi for c in choices) * 1.3,
+        )
         title = f"What a million queries cost at each latency: {preset}"
-        said = "; ".join(f"{name}: {prices[name].per_hour:g} {prices[name].currency}/h ({prices[name].note})" for name, _ in runs)
-        note = ("To the lower left is better. Each line is one configuration, driven harder from right to left; overloaded rates "
-                f"are left out.\nBars: 95 % intervals; hollow: noisy. Prices: {said}.")
+        said = "; ".join(
+            f"{name}: {prices[name].per_hour:g} {prices[name].currency}/h ({prices[name].note})"
+            for name, _ in runs
+        )
+        note = (
+            "To the lower left is better. Each line is one configuration, driven harder from right"
+            " to left; overloaded rates are left out.\nBars: 95 % intervals; hollow: noisy."
+            f" Prices: {said}."
+        )
         sources = style.caption(runs[0][0], [runs[0][1]], note)
         for name, run in runs[1:]:
             sources += "\n" + style.caption(name, [run], "").lstrip("\n")
         style.finish(figure, title, sources, panels, columns=4)
-        alt = f"Cost of a million queries against {limit.percentile}; the front has {len(best)} choices."
+        alt = (
+            f"Cost of a million queries against {limit.percentile}; the front has"
+            f" {len(best)} choices."
+        )
         drawn.append(Picture(f"cost-{preset}", title, alt, figure))
     if not drawn:
         raise Absent("cost: no machine with a price was measured under load; `ektm load` does that")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from plots import batch, cost, gather, latency, layers, rate, roofline, threads
 from plots.picture import Absent, Picture
@@ -33,7 +34,7 @@ def of_machine(machine: Machine) -> Gallery:
     """All pictures of one machine, those that decide first."""
     gallery = Gallery(machine.name)
     for module in OF_A_MACHINE:
-        gallery.add(lambda module=module: module.draw(machine))
+        gallery.add(partial(module.draw, machine))
     return gallery
 
 

@@ -35,18 +35,33 @@ def _best(records: list[Record]) -> list[Record]:
 
 
 def _panel(axes: Axes, records: list[Record], pages: str) -> None:
-    """One kind of pages: a line for each level. L1 and L2 hold so few pages that these do not matter."""
+    """One kind of pages: a line for each level. L1 and L2 hold so few pages that these do not
+    matter."""
     for level, look in zip(LEVELS, style.SEQUENCE):
-        chosen = _best([r for r in records if r.text("level") == level and r.text("pages") == pages])
+        chosen = _best(
+            [r for r in records if r.text("level") == level and r.text("pages") == pages]
+        )
         if chosen:
-            style.points(axes, [_row_bytes(r) for r in chosen], [rate for r in chosen if (rate := _rate(r))],
-                         [r.noisy for r in chosen], look, f"rows in {level}")
+            style.points(
+                axes,
+                [_row_bytes(r) for r in chosen],
+                [rate for r in chosen if (rate := _rate(r))],
+                [r.noisy for r in chosen],
+                look,
+                f"rows in {level}",
+            )
 
 
 def draw(machine: Machine) -> list[Picture]:
     """One picture: panels for the kinds of pages, at one thread and at the most."""
-    found = machine.newest(lambda r: r.kind == "ceiling" and r.text("op") == "gather" and not r.text("preset")
-                           and r.text("dtype") == "f32" and _row_bytes(r) > 0 and _rate(r) is not None)
+    found = machine.newest(
+        lambda r: r.kind == "ceiling"
+        and r.text("op") == "gather"
+        and not r.text("preset")
+        and r.text("dtype") == "f32"
+        and _row_bytes(r) > 0
+        and _rate(r) is not None
+    )
     if found is None:
         raise Absent("gather: no gather ceilings; `ektm bench` probes them")
     run, records = found
@@ -54,7 +69,9 @@ def draw(machine: Machine) -> list[Picture]:
     threads = sorted({r.threads for r in records})
     counts = list(dict.fromkeys((threads[0], threads[-1])))
     pages = [kind for kind in PAGES if any(r.text("pages") == kind for r in records)]
-    figure, panels = style.canvas(len(pages), len(counts), (9.4, 1.3 + 2.4 * len(pages)), sharex=True, sharey="col")
+    figure, panels = style.canvas(
+        len(pages), len(counts), (9.4, 1.3 + 2.4 * len(pages)), sharex=True, sharey="col"
+    )
     for place, axes in enumerate(panels):
         count, kind = counts[place % len(counts)], pages[place // len(counts)]
         _panel(axes, [r for r in records if r.threads == count], kind)
@@ -68,8 +85,13 @@ def draw(machine: Machine) -> list[Picture]:
     for axes in panels:
         axes.set_ylim(bottom=0)
     title = "How fast random rows can be fetched: the ceiling of embeddings"
-    note = ("Rows at random places of tables that fit each level; the fastest of all ways to gather. Higher is faster. "
-            "Bars: 95 % intervals; hollow: noisy.")
+    note = (
+        "Rows at random places of tables that fit each level; the fastest of all ways to gather."
+        " Higher is faster. Bars: 95 % intervals; hollow: noisy."
+    )
     style.finish(figure, title, style.caption(machine.name, [run], note), panels[::-1], columns=4)
-    alt = "Rate of gathering rows of 64 to 512 bytes from each cache level and memory, by page kind and threads."
+    alt = (
+        "Rate of gathering rows of 64 to 512 bytes from each cache level and memory, by page kind"
+        " and threads."
+    )
     return [Picture("gather", title, alt, figure)]

@@ -5,7 +5,17 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 
 from plots import style
-from plots.load import engine, is_highest, is_point, newest_server, objective, percentile_ms, seats, slo_of, time_text
+from plots.load import (
+    engine,
+    is_highest,
+    is_point,
+    newest_server,
+    objective,
+    percentile_ms,
+    seats,
+    slo_of,
+    time_text,
+)
 from plots.picture import Absent, Picture
 from plots.records import Machine, Record
 
@@ -15,7 +25,9 @@ MOST_RATES = 6
 
 def _beyond(record: Record) -> list[tuple[float, float]]:
     """Of each upper bound in ms, the share of queries that took longer."""
-    counts = sorted((float(bound), int(count)) for bound, count in record.members("histogram").items())
+    counts = sorted(
+        (float(bound), int(count)) for bound, count in record.members("histogram").items()
+    )
     total = sum(count for _, count in counts)
     curve, passed = [], 0
     for bound, count in counts:
@@ -28,18 +40,33 @@ def _beyond(record: Record) -> list[tuple[float, float]]:
 def _line(axes: Axes, record: Record, look: style.Look, label: str) -> None:
     """The measured distribution, and its percentiles with their intervals."""
     curve = _beyond(record)
-    axes.plot([x for x, _ in curve], [y for _, y in curve], color=look.colour, linestyle=look.line, zorder=2)
+    axes.plot(
+        [x for x, _ in curve],
+        [y for _, y in curve],
+        color=look.colour,
+        linestyle=look.line,
+        zorder=2,
+    )
     for name, share in PERCENTILES.items():
         p = percentile_ms(record, name)
         if p:
-            axes.errorbar(p.median, share, xerr=[[max(0.0, p.median - p.lo)], [max(0.0, p.hi - p.median)]], color=look.colour,
-                          marker=look.marker, linestyle="none", elinewidth=1.2, zorder=3,
-                          markerfacecolor=style.PAPER if record.noisy else look.colour)
+            axes.errorbar(
+                p.median,
+                share,
+                xerr=[[max(0.0, p.median - p.lo)], [max(0.0, p.hi - p.median)]],
+                color=look.colour,
+                marker=look.marker,
+                linestyle="none",
+                elinewidth=1.2,
+                zorder=3,
+                markerfacecolor=style.PAPER if record.noisy else look.colour,
+            )
     axes.plot([], [], color=look.colour, linestyle=look.line, marker=look.marker, label=label)
 
 
 def _best_setting(records: list[Record]) -> tuple[str, str] | None:
-    """Engine and layout with the highest rate at the objective; without a search, the first that served."""
+    """Engine and layout with the highest rate at the objective; without a search, the first that
+    served."""
     searched = [r for r in records if is_highest(r) and r.text("antagonist") in ("", "none")]
     best = max(searched, key=lambda r: (r.interval("highest") or (0,))[0], default=None)
     best = best or next((r for r in records if is_point(r)), None)
@@ -51,12 +78,26 @@ def _chosen(records: list[Record]) -> list[tuple[str, Record]]:
     setting = _best_setting(records)
     if setting is None:
         return []
-    alone = [("one query at a time", r) for r in records if r.text("scenario") == "single-stream" and engine(r) == setting[0]
-             and r.text("antagonist") in ("", "none") and r.members("histogram")][:1]
-    points = sorted((r for r in records if is_point(r) and (engine(r), seats(r)) == setting and r.members("histogram")),
-                    key=lambda r: r.number("offered") or 0)
+    alone = [
+        ("one query at a time", r)
+        for r in records
+        if r.text("scenario") == "single-stream"
+        and engine(r) == setting[0]
+        and r.text("antagonist") in ("", "none")
+        and r.members("histogram")
+    ][:1]
+    points = sorted(
+        (
+            r
+            for r in records
+            if is_point(r) and (engine(r), seats(r)) == setting and r.members("histogram")
+        ),
+        key=lambda r: r.number("offered") or 0,
+    )
     step = max(1, -(-len(points) // MOST_RATES))
-    return alone + [(f"{r.number('offered') or 0:,.0f} queries/s", r) for r in points[::-1][::step][::-1]]
+    return alone + [
+        (f"{r.number('offered') or 0:,.0f} queries/s", r) for r in points[::-1][::step][::-1]
+    ]
 
 
 def _draw(machine: Machine, preset: str) -> Picture | None:
@@ -71,23 +112,46 @@ def _draw(machine: Machine, preset: str) -> Picture | None:
         _line(axes, record, look, label)
     limit = objective(slo_of(records))
     if limit:
-        axes.axvline(limit.ns * 1e-6, color=style.INK, linewidth=1.3, linestyle=(0, (6, 2)), zorder=1,
-                     label=f"SLO, {limit.percentile} within {time_text(limit.ns)}")
+        axes.axvline(
+            limit.ns * 1e-6,
+            color=style.INK,
+            linewidth=1.3,
+            linestyle=(0, (6, 2)),
+            zorder=1,
+            label=f"SLO, {limit.percentile} within {time_text(limit.ns)}",
+        )
         if limit.percentile in PERCENTILES:
-            axes.plot(limit.ns * 1e-6, PERCENTILES[limit.percentile], marker="s", markersize=11, markerfacecolor="none",
-                      color=style.INK, zorder=5)
-    axes.set(xscale="log", yscale="log", ylim=(5e-4, 1.1), xlabel="latency, ms (log scale)",
-             ylabel="share of queries that take longer")
-    axes.set_yticks([1, 0.5, 0.05, 0.01, 0.001], ["all", "half (p50)", "5 % (p95)", "1 % (p99)", "0.1 % (p99.9)"])
+            axes.plot(
+                limit.ns * 1e-6,
+                PERCENTILES[limit.percentile],
+                marker="s",
+                markersize=11,
+                markerfacecolor="none",
+                color=style.INK,
+                zorder=5,
+            )
+    axes.set(
+        xscale="log",
+        yscale="log",
+        ylim=(5e-4, 1.1),
+        xlabel="latency, ms (log scale)",
+        ylabel="share of queries that take longer",
+    )
+    axes.set_yticks(
+        [1, 0.5, 0.05, 0.01, 0.001],
+        ["all", "half (p50)", "5 % (p95)", "1 % (p99)", "0.1 % (p99.9)"],
+    )
     axes.minorticks_off()
     seen = [x for _, r in chosen for x, share in _beyond(r) if share > 5e-4]
     seen += [p.hi * 1e-6 for _, r in chosen for p in r.intervals("latency").values()]
     style.log_axis(axes.xaxis, min(seen) * 0.9, max(seen) * 1.1)
     server = chosen[-1][1]
     title = f"How long queries take: {preset} on {machine.name}"
-    note = (f"{engine(server)}, {seats(server)}: what serves most. A line that passes left of the square holds the objective. "
-            "Lines: histogram;\nmarkers: percentiles with 95 % intervals, hollow where noisy. A percentile that a run is too "
-            "short for is left out.")
+    note = (
+        f"{engine(server)}, {seats(server)}: what serves most. A line that passes left of the"
+        " square holds the objective. Lines: histogram;\nmarkers: percentiles with 95 % intervals,"
+        " hollow where noisy. A percentile that a run is too short for is left out."
+    )
     style.finish(figure, title, style.caption(machine.name, [run], note), panels, columns=4)
     alt = f"Share of queries of {preset} beyond each latency, alone and at {len(chosen)} loads."
     return Picture(f"latency-{preset}", title, alt, figure)

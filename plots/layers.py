@@ -1,7 +1,8 @@
 """Speed of each layer against the reference, the compiler and peers.
 
-The compiler's loops at the same instruction set are 1: a kernel to the right of the line is worth its
-hand-written lines by that factor. Ratios are those of the records, taken side by side in the same seconds.
+The compiler's loops at the same instruction set are 1: a kernel to the right of the line is worth
+its hand-written lines by that factor. Ratios are those of the records, taken side by side in the
+same seconds.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ TICKS = (0.5, 1, 2, 3, 4, 6, 10, 20, 50)
 
 
 def _chosen_batches(records: list[Record]) -> list[int]:
-    """The smallest, the largest and one between: what a row costs alone, in a crowd, and usually."""
+    """The smallest, the largest and one between: a row alone, in a crowd, and as usual."""
     batches = sorted({r.batch for r in records if r.text("backend") != "reference"})
     if len(batches) <= SHOWN_BATCHES:
         return batches
@@ -26,8 +27,8 @@ def _chosen_batches(records: list[Record]) -> list[int]:
 
 
 def _ratio(record: Record, references: dict[str, Interval]) -> Interval | None:
-    """Times as fast as the compiler's loops. The reference was timed once for each layer, so its ratio
-    follows from the compiler's to it."""
+    """Times as fast as the compiler's loops. The reference was timed once for each layer, so its
+    ratio follows from the compiler's to it."""
     if record.text("backend") == "reference":
         against = references.get(record.text("layer"))
         return against.inverse(1.0) if against else None
@@ -47,7 +48,9 @@ def _references(records: list[Record]) -> dict[str, Interval]:
     return best
 
 
-def _best_of_each(records: list[Record], references: dict[str, Interval]) -> dict[tuple[str, str], Record]:
+def _best_of_each(
+    records: list[Record], references: dict[str, Interval]
+) -> dict[tuple[str, str], Record]:
     """Of each layer and series one record: there may be kernels of one backend for several ISAs."""
     best: dict[tuple[str, str], Record] = {}
     for r in records:
@@ -62,65 +65,121 @@ def _best_of_each(records: list[Record], references: dict[str, Interval]) -> dic
 def _mark(axes: Axes, line: float, ratio: Interval, noisy: bool, look: style.Look) -> None:
     """One kernel. The reference is so far to the left that it is written at the edge instead."""
     if ratio.median < LEFT:
-        axes.annotate(f"◂ {look.marker} {ratio.median:.2g}", (LEFT, line), xytext=(3, 0), textcoords="offset points",
-                      fontsize=7.5, va="center", color=style.INK)
+        axes.annotate(
+            f"◂ {look.marker} {ratio.median:.2g}",
+            (LEFT, line),
+            xytext=(3, 0),
+            textcoords="offset points",
+            fontsize=7.5,
+            va="center",
+            color=style.INK,
+        )
         return
-    axes.errorbar(ratio.median, line, xerr=[[max(0.0, ratio.median - ratio.lo)], [max(0.0, ratio.hi - ratio.median)]],
-                  linestyle="none", marker=look.marker, color=look.colour, elinewidth=1, zorder=3, markersize=5,
-                  markerfacecolor=style.PAPER if noisy else look.colour)
+    axes.errorbar(
+        ratio.median,
+        line,
+        xerr=[[max(0.0, ratio.median - ratio.lo)], [max(0.0, ratio.hi - ratio.median)]],
+        linestyle="none",
+        marker=look.marker,
+        color=look.colour,
+        elinewidth=1,
+        zorder=3,
+        markersize=5,
+        markerfacecolor=style.PAPER if noisy else look.colour,
+    )
 
 
-def _panel(axes: Axes, layers: list[str], records: list[Record], references: dict[str, Interval]) -> None:
-    """One batch: a line for each layer, a marker for each backend, apart where they would hide each other."""
+def _panel(
+    axes: Axes, layers: list[str], records: list[Record], references: dict[str, Interval]
+) -> None:
+    """One batch: a line for each layer, a marker for each backend, apart where they would hide
+    each other."""
     best = _best_of_each(records, references)
     names = [name for name in style.LOOKS if any(key[1] == name for key in best)]
     for (layer, name), record in best.items():
         ratio = _ratio(record, references)
         if ratio and name in names:
-            offset = 0.34 if ratio.median < LEFT else (names.index(name) / max(len(names) - 1, 1) - 0.5) * 0.7
+            offset = (
+                0.34
+                if ratio.median < LEFT
+                else (names.index(name) / max(len(names) - 1, 1) - 0.5) * 0.7
+            )
             _mark(axes, layers.index(layer) + offset, ratio, record.noisy, style.LOOKS[name])
     for name in names:
-        axes.plot([], [], linestyle="none", marker=style.LOOKS[name].marker, color=style.LOOKS[name].colour, label=name)
+        axes.plot(
+            [],
+            [],
+            linestyle="none",
+            marker=style.LOOKS[name].marker,
+            color=style.LOOKS[name].colour,
+            label=name,
+        )
 
 
 def _draw(machine: Machine, preset: str, dtype: str) -> Picture | None:
-    found = machine.newest(lambda r: r.kind == "kernel" and r.text("preset") == preset and r.text("dtype") == dtype
-                           and r.threads == 1 and r.interval("x_compiler") is not None)
+    found = machine.newest(
+        lambda r: r.kind == "kernel"
+        and r.text("preset") == preset
+        and r.text("dtype") == dtype
+        and r.threads == 1
+        and r.interval("x_compiler") is not None
+    )
     if found is None:
         return None
     run = found[0]
-    records = run.having(lambda r: r.kind == "kernel" and r.text("preset") == preset and r.text("dtype") == dtype
-                         and r.threads == 1)
+    records = run.having(
+        lambda r: r.kind == "kernel"
+        and r.text("preset") == preset
+        and r.text("dtype") == dtype
+        and r.threads == 1
+    )
     batches = _chosen_batches(records)
     layers = list(dict.fromkeys(r.text("layer") for r in records))
     references = _references(records)
     most = max(ratio.hi for r in records if (ratio := _ratio(r, references)))
-    figure, panels = style.canvas(1, len(batches), (9.4, 1.5 + 0.62 * len(layers)), sharex=True, sharey=True)
+    figure, panels = style.canvas(
+        1, len(batches), (9.4, 1.5 + 0.62 * len(layers)), sharex=True, sharey=True
+    )
     for axes, batch in zip(panels, batches):
         axes.axvline(1, color=style.INK, linewidth=1, zorder=1)
         axes.set_xscale("log")
-        _panel(axes, layers, [r for r in records if r.batch == batch or r.text("backend") == "reference"], references)
+        _panel(
+            axes,
+            layers,
+            [r for r in records if r.batch == batch or r.text("backend") == "reference"],
+            references,
+        )
         axes.set_title(f"batches of {rows_text(batch)}")
         axes.set_yticks(range(len(layers)), layers)
         axes.set_ylim(len(layers) - 0.45, -0.55)
         axes.grid(False, axis="y")
         for edge in range(1, len(layers)):
             axes.axhline(edge - 0.5, color=style.FAINT, linewidth=0.5, alpha=0.5, zorder=0)
-        style.log_axis(axes.xaxis, LEFT, most * 1.15, [tick for tick in TICKS if tick < most * 1.15])
+        style.log_axis(
+            axes.xaxis, LEFT, most * 1.15, [tick for tick in TICKS if tick < most * 1.15]
+        )
         axes.set_xlabel("times as fast as the compiler's loops")
     title = f"What hand-tuned kernels are worth, layer by layer: {preset}, {dtype}"
-    note = ("One thread, warm; 1 is the same layer in plain C, vectorised by the compiler at the same instruction set. "
-            "Further right is faster.\nBars: 95 % intervals, mostly narrower than the marker. Hollow: noisy. "
-            "◂ + at the edge: the scalar reference, timed at one batch.")
+    note = (
+        "One thread, warm; 1 is the same layer in plain C, vectorised by the compiler at the same"
+        " instruction set. Further right is faster.\nBars: 95 % intervals, mostly narrower than the"
+        " marker. Hollow: noisy. ◂ + at the edge: the scalar reference, timed at one batch."
+    )
     style.finish(figure, title, style.caption(machine.name, [run], note), panels, columns=7)
-    alt = f"Speed of {len(layers)} layers of {preset} by backend, relative to compiled loops, at batches {batches}."
+    alt = (
+        f"Speed of {len(layers)} layers of {preset} by backend, relative to compiled loops, at"
+        f" batches {batches}."
+    )
     return Picture(f"layers-{preset}-{dtype}", title, alt, figure)
 
 
 def draw(machine: Machine) -> list[Picture]:
     """One picture for each model and number format that kernels were timed in."""
-    pictures = [_draw(machine, preset, dtype) for preset in machine.values("preset", ("kernel",))
-                for dtype in machine.values("dtype", ("kernel",))]
+    pictures = [
+        _draw(machine, preset, dtype)
+        for preset in machine.values("preset", ("kernel",))
+        for dtype in machine.values("dtype", ("kernel",))
+    ]
     drawn = [picture for picture in pictures if picture]
     if not drawn:
         raise Absent("layers: no kernels timed beside the compiler's; `ektm bench` does that")

@@ -1,4 +1,5 @@
-"""What records of kind `load` say: configurations of the server, their objective and their percentiles."""
+"""What records of kind `load` say: configurations of the server, their objective and their
+percentiles."""
 
 from __future__ import annotations
 
@@ -36,11 +37,18 @@ def seats(record: Record) -> str:
     """How a machine's threads are split."""
     split = f"{record.count('instances')}×{record.count('instance_threads')}"
     layout = record.text("layout")
-    return split if not layout or layout[0].isdigit() else f"{split} ({_LAYOUTS.get(layout, layout)})"
+    return (
+        split if not layout or layout[0].isdigit() else f"{split} ({_LAYOUTS.get(layout, layout)})"
+    )
 
 
-_LAYOUTS = {"all": "all cores in one", "package": "one a package", "numa": "one a NUMA node", "l3": "one an L3",
-            "core": "one a core"}
+_LAYOUTS = {
+    "all": "all cores in one",
+    "package": "one a package",
+    "numa": "one a NUMA node",
+    "l3": "one an L3",
+    "core": "one a core",
+}
 
 
 def engine(record: Record) -> str:
@@ -52,14 +60,23 @@ def engine(record: Record) -> str:
 
 def is_point(record: Record) -> bool:
     """One rate that was offered to a machine with nothing beside it."""
-    return (record.kind == "load" and record.text("scenario") == "server" and record.text("finding") == "point"
-            and record.text("antagonist") in ("", "none") and record.number("offered") is not None)
+    return (
+        record.kind == "load"
+        and record.text("scenario") == "server"
+        and record.text("finding") == "point"
+        and record.text("antagonist") in ("", "none")
+        and record.number("offered") is not None
+    )
 
 
 def is_highest(record: Record) -> bool:
     """The outcome of a search for the highest rate."""
-    return (record.kind == "load" and record.text("scenario") == "server" and record.text("finding") == "highest"
-            and record.interval("highest") is not None)
+    return (
+        record.kind == "load"
+        and record.text("scenario") == "server"
+        and record.text("finding") == "highest"
+        and record.interval("highest") is not None
+    )
 
 
 def newest_server(machine: Machine, preset: str) -> tuple[Run, list[Record]] | None:

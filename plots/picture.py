@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from plots.records import Machine, Record
+from plots.records import Record
 
 FRAMEWORKS = ("pytorch", "onnxruntime")
 
@@ -41,6 +42,11 @@ def formats_text(record: Record) -> str:
     return "mixed formats" if "=" in formats else formats
 
 
-def presets_of(machine: Machine, kinds: tuple[str, ...]) -> list[str]:
-    """Models that were measured there, as files name them."""
-    return machine.values("preset", kinds)
+def formats_in_words(formats: str) -> str:
+    """Mixed formats by the one that most layers have, then those that differ."""
+    if "=" not in formats:
+        return formats
+    layers = [layer.split("=") for layer in formats.split(",")]
+    usual = Counter(dtype for _, dtype in layers).most_common(1)[0][0]
+    others = [f"{name} {dtype}" for name, dtype in layers if dtype != usual]
+    return f"{usual} but {', '.join(others)}" if others else usual

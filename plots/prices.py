@@ -29,7 +29,10 @@ def _price(path: Path, number: int, row: dict[str, str]) -> Price:
     except ValueError:
         per_hour = 0.0
     if not 0 < per_hour <= 1e6:
-        raise BadRecords(f"{path}:{number}: price_per_hour is '{row['price_per_hour']}'; a number above 0 is allowed")
+        raise BadRecords(
+            f"{path}:{number}: price_per_hour is '{row['price_per_hour']}'; a number above 0 is"
+            " allowed"
+        )
     return Price(per_hour, row["currency"], row["note"])
 
 
@@ -39,8 +42,11 @@ def read(path: Path) -> dict[str, Price]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadRecords(f"{path}: cannot be read: {error}") from error
-    lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1)
-             if line.strip() and not line.startswith("#")]
+    lines = [
+        (number, line)
+        for number, line in enumerate(text.splitlines(), start=1)
+        if line.strip() and not line.startswith("#")
+    ]
     rows = list(csv.reader(line for _, line in lines))
     if not rows or sorted(cell.strip() for cell in rows[0]) != sorted(COLUMNS):
         raise BadRecords(f"{path}: the first line must name the columns {', '.join(COLUMNS)}")
@@ -51,6 +57,8 @@ def read(path: Path) -> dict[str, Price]:
             raise BadRecords(f"{path}:{number}: {len(cells)} cells; each line has {len(header)}")
         row = dict(zip(header, (cell.strip() for cell in cells)))
         if row["machine"] in prices:
-            raise BadRecords(f"{path}:{number}: a second price of {row['machine']}; each machine has one")
+            raise BadRecords(
+                f"{path}:{number}: a second price of {row['machine']}; each machine has one"
+            )
         prices[row["machine"]] = _price(path, number, row)
     return prices

@@ -1,7 +1,7 @@
 """Reads recorded runs: the only place in Python that knows how JSON lines become records.
 
-results/README.md lists the columns. What a machine did not offer is "unavailable" there and None here,
-so that nobody downstream can take it for a number.
+results/README.md lists the columns. What a machine did not offer is "unavailable" there and None
+here, so that nobody downstream can take it for a number.
 """
 
 from __future__ import annotations
@@ -48,8 +48,9 @@ def as_interval(value: Any) -> Interval | None:
 class Record:
     """One line. Columns are asked for by the type that results/README.md gives them."""
 
-    def __init__(self, line: dict[str, Any]) -> None:
+    def __init__(self, line: dict[str, Any], place: str = "") -> None:
         self.line = line
+        self.place = place  # file and line number
 
     def text(self, column: str) -> str:
         """A text; empty where there is none."""
@@ -72,7 +73,11 @@ class Record:
     def intervals(self, column: str) -> dict[str, Interval]:
         """Those members of an object of intervals that are available."""
         value = self.line.get(column)
-        found = {key: as_interval(member) for key, member in value.items()} if isinstance(value, dict) else {}
+        found = (
+            {key: as_interval(member) for key, member in value.items()}
+            if isinstance(value, dict)
+            else {}
+        )
         return {key: member for key, member in found.items() if member is not None}
 
     def members(self, column: str) -> dict[str, Any]:
@@ -127,11 +132,16 @@ class Run:
         return " ".join(words + self.machine.texts("arguments"))
 
     def _subcommand(self) -> str:
-        """A machine line does not name its command, but only one command writes each kind of record."""
+        """A machine line does not name its command, but only one command writes each kind of
+        record."""
         if any(record.kind == "load" for record in self.records):
             return "load"
         frameworks = {"pytorch", "onnxruntime"}
-        return "frameworks" if any(record.text("backend") in frameworks for record in self.records) else "bench"
+        return (
+            "frameworks"
+            if any(record.text("backend") in frameworks for record in self.records)
+            else "bench"
+        )
 
     def having(self, wanted: Callable[[Record], bool]) -> list[Record]:
         """Records that may be shown: invalid ones may not."""
@@ -154,7 +164,7 @@ class Machine:
         return None
 
     def values(self, column: str, kinds: Iterable[str]) -> list[str]:
-        """Every text that a column has in records of these kinds, in the order they were written."""
+        """Every text that a column has in records of these kinds, in the order of the files."""
         wanted = set(kinds)
         seen: dict[str, None] = {}
         for run in self.runs:
@@ -178,7 +188,9 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         except json.JSONDecodeError as error:
             if not text.endswith("\n") and number == text.count("\n") + 1:
                 return
-            raise BadRecords(f"{path}:{number}: not JSON ({error.msg}); each line is one object") from error
+            raise BadRecords(
+                f"{path}:{number}: not JSON ({error.msg}); each line is one object"
+            ) from error
         if not isinstance(value, dict) or not isinstance(value.get("kind"), str):
             raise BadRecords(f"{path}:{number}: not a record; each line is an object with a kind")
         yield number, value
@@ -188,7 +200,7 @@ def read_file(path: Path) -> list[Run]:
     """The runs of one file, in its order."""
     runs: dict[str, Run] = {}
     for number, line in _lines(path):
-        record = Record(line)
+        record = Record(line, f"{path}:{number}")
         name = record.text("run")
         if record.kind == "machine":
             runs.setdefault(name, Run(record, path))
@@ -202,6 +214,8 @@ def read_file(path: Path) -> list[Run]:
 def _files(argument: str) -> Iterator[tuple[str, Path]]:
     """Machine names and files of an argument: a folder, a file, or NAME=file or folder."""
     name, equals, rest = argument.partition("=")
+    if Path(argument).exists():
+        equals = ""
     path = Path(rest if equals else argument)
     files = sorted(path.rglob("*.jsonl")) if path.is_dir() else [path]
     if not files:
@@ -211,8 +225,8 @@ def _files(argument: str) -> Iterator[tuple[str, Path]]:
 
 
 def read(arguments: Iterable[str]) -> list[Machine]:
-    """Every machine of the given folders and files. A machine is named by the folder of its files: CPUs
-    of one name may sit in instances of different sizes and prices."""
+    """Every machine of the given folders and files. A machine is named by the folder of its files:
+    CPUs of one name may sit in instances of different sizes and prices."""
     machines: dict[str, Machine] = {}
     for argument in arguments:
         for name, file in _files(argument):

@@ -1,8 +1,8 @@
 """Roofline: every kernel against what the machine allows.
 
 A panel for each op, since one cloud of all kernels hides which of them is where. Across: how many
-operations a kernel does for a byte that it must move. Up: how many it does in a second. No point can lie
-above the roof, but for what a cache nearer than the probe's can add.
+operations a kernel does for a byte that it must move. Up: how many it does in a second. No point
+can lie above the roof, but for what a cache nearer than the probe's can add.
 """
 
 from __future__ import annotations
@@ -21,8 +21,13 @@ LEVEL_LINES = {"L1": "-", "L2": "--", "L3": "-.", "memory": ":"}
 def _peak(run: Run, dtype: str) -> float | None:
     """Most operations a second on one thread, in units of 10^9."""
     ops = ("fma",) if dtype == "f32" else ("dot",)
-    found = run.having(lambda r: r.kind == "ceiling" and r.text("op") in ops and r.text("dtype") == dtype
-                       and r.threads == 1 and not r.text("preset"))
+    found = run.having(
+        lambda r: r.kind == "ceiling"
+        and r.text("op") in ops
+        and r.text("dtype") == dtype
+        and r.threads == 1
+        and not r.text("preset")
+    )
     rates = [rate for r in found if (rate := r.number("gflops"))]
     return max(rates, default=None)
 
@@ -30,22 +35,43 @@ def _peak(run: Run, dtype: str) -> float | None:
 def _streams(run: Run) -> dict[str, float]:
     """GB/s that one thread can read from each level."""
     best: dict[str, float] = {}
-    for r in run.having(lambda r: r.kind == "ceiling" and r.text("op") == "stream" and r.threads == 1
-                        and not r.text("preset") and "read" in r.text("ceiling")):
+    for r in run.having(
+        lambda r: r.kind == "ceiling"
+        and r.text("op") == "stream"
+        and r.threads == 1
+        and not r.text("preset")
+        and "read" in r.text("ceiling")
+    ):
         level, rate = r.text("level"), r.number("gbytes")
         if level in LEVELS and rate:
             best[level] = max(rate, best.get(level, 0.0))
     return best
 
 
-def _roof(axes: Axes, peak: float, streams: dict[str, float], left: float, right: float, named: bool) -> None:
+def _roof(
+    axes: Axes, peak: float, streams: dict[str, float], left: float, right: float, named: bool
+) -> None:
     """The roof, with its figures in the panel that has room for them."""
     axes.plot([left, right], [peak, peak], color=style.INK, linewidth=1.1, zorder=1)
-    axes.text(right, peak * 1.12, f"{peak:.0f} Gop/s", ha="right", va="bottom", fontsize=7.5, color=style.INK)
+    axes.text(
+        right,
+        peak * 1.12,
+        f"{peak:.0f} Gop/s",
+        ha="right",
+        va="bottom",
+        fontsize=7.5,
+        color=style.INK,
+    )
     for level, rate in streams.items():
-        axes.plot([left, min(right, peak / rate)], [left * rate, min(right * rate, peak)], color=style.FAINT,
-                  linestyle=LEVEL_LINES[level], linewidth=1.1, zorder=1,
-                  label=f"read {level}, {rate:.0f} GB/s" if named else None)
+        axes.plot(
+            [left, min(right, peak / rate)],
+            [left * rate, min(right * rate, peak)],
+            color=style.FAINT,
+            linestyle=LEVEL_LINES[level],
+            linewidth=1.1,
+            zorder=1,
+            label=f"read {level}, {rate:.0f} GB/s" if named else None,
+        )
 
 
 def _intensity(record: Record) -> float | None:
@@ -58,14 +84,23 @@ def _panel(axes: Axes, records: list[Record]) -> None:
     series: dict[str, list[Record]] = {}
     for record in records:
         series.setdefault(style.look_of(record)[0], []).append(record)
-    for name in sorted(series, key=lambda n: list(style.LOOKS).index(n) if n in style.LOOKS else 99, reverse=True):
+    for name in sorted(
+        series, key=lambda n: list(style.LOOKS).index(n) if n in style.LOOKS else 99, reverse=True
+    ):
         look = style.look_of(series[name][0])[1]
         for noisy in (False, True):
             chosen = [r for r in series[name] if r.noisy == noisy]
-            axes.plot([_intensity(r) or 0 for r in chosen], [r.number("gflops") or 0 for r in chosen],
-                      linestyle="none", marker=look.marker, markersize=4.6, color=look.colour,
-                      markerfacecolor=style.PAPER if noisy else look.colour, zorder=3,
-                      label=None if noisy else name)
+            axes.plot(
+                [_intensity(r) or 0 for r in chosen],
+                [r.number("gflops") or 0 for r in chosen],
+                linestyle="none",
+                marker=look.marker,
+                markersize=4.6,
+                color=look.colour,
+                markerfacecolor=style.PAPER if noisy else look.colour,
+                zorder=3,
+                label=None if noisy else name,
+            )
 
 
 def _bounds(records: list[Record], peak: float) -> tuple[float, float, float]:
@@ -76,8 +111,14 @@ def _bounds(records: list[Record], peak: float) -> tuple[float, float, float]:
 
 
 def _draw(machine: Machine, preset: str, dtype: str) -> Picture | None:
-    found = machine.newest(lambda r: r.kind == "kernel" and r.text("preset") == preset and r.text("dtype") == dtype
-                           and r.threads == 1 and _intensity(r) is not None and r.number("gflops") is not None)
+    found = machine.newest(
+        lambda r: r.kind == "kernel"
+        and r.text("preset") == preset
+        and r.text("dtype") == dtype
+        and r.threads == 1
+        and _intensity(r) is not None
+        and r.number("gflops") is not None
+    )
     if found is None:
         return None
     run, records = found
@@ -87,31 +128,52 @@ def _draw(machine: Machine, preset: str, dtype: str) -> Picture | None:
         return None
     ops = [op for op in OPS if any(r.text("op") == op for r in records)]
     columns = 3 if len(ops) > 4 else 2
-    figure, panels = style.canvas(-(-len(ops) // columns), columns, (9.4, 6.2), sharex=True, sharey=True)
+    figure, panels = style.canvas(
+        -(-len(ops) // columns), columns, (9.4, 6.2), sharex=True, sharey=True
+    )
     left, right, low = _bounds(records, peak)
     for place, (axes, op) in enumerate(zip(panels, ops)):
         _roof(axes, peak, streams, left, right, named=place == 0)
         _panel(axes, [r for r in records if r.text("op") == op])
         axes.set(xscale="log", yscale="log", title=op)
-        style.log_axis(axes.xaxis, left, right, [tick for tick in (0.1, 1, 10, 100, 1000) if left < tick < right])
-        style.log_axis(axes.yaxis, low, peak * 2.2, [tick for tick in (0.1, 1, 10, 100, 1000) if low < tick < peak * 2.2])
+        style.log_axis(
+            axes.xaxis,
+            left,
+            right,
+            [tick for tick in (0.1, 1, 10, 100, 1000) if left < tick < right],
+        )
+        style.log_axis(
+            axes.yaxis,
+            low,
+            peak * 2.2,
+            [tick for tick in (0.1, 1, 10, 100, 1000) if low < tick < peak * 2.2],
+        )
         axes.label_outer()
-    for axes in panels[len(ops):]:
+    for axes in panels[len(ops) :]:
         axes.set_visible(False)
     figure.supxlabel("operations a byte", fontsize=9, color=style.INK, y=0.075)
     figure.supylabel("Gop/s on one thread (10⁹ a second)", fontsize=9, color=style.INK)
     title = f"How near each kernel is to the roof: {preset}, {dtype}"
-    note = ("Every kernel at every batch, one thread, medians. The roof: multiply-adds (two operations each), and reads "
-            "from each level.\nHollow: noisy. Points rise to the right: bigger batches use each byte of weights more often.")
+    note = (
+        "Every kernel at every batch, one thread, medians. The roof: multiply-adds (two operations"
+        " each), and reads from each level.\nHollow: noisy. Points rise to the right: bigger"
+        " batches use each byte of weights more often."
+    )
     style.finish(figure, title, style.caption(machine.name, [run], note), panels, columns=6)
-    alt = f"{len(records)} kernels of {preset} in {dtype}; the peak is {peak:.0f} billion operations a second on one thread."
+    alt = (
+        f"{len(records)} kernels of {preset} in {dtype}; the peak is {peak:.0f} billion operations"
+        " a second on one thread."
+    )
     return Picture(f"roofline-{preset}-{dtype}", title, alt, figure)
 
 
 def draw(machine: Machine) -> list[Picture]:
     """One picture for each model and number format that kernels were timed in."""
-    pictures = [_draw(machine, preset, dtype) for preset in machine.values("preset", ("kernel",))
-                for dtype in machine.values("dtype", ("kernel",))]
+    pictures = [
+        _draw(machine, preset, dtype)
+        for preset in machine.values("preset", ("kernel",))
+        for dtype in machine.values("dtype", ("kernel",))
+    ]
     drawn = [picture for picture in pictures if picture]
     if not drawn:
         raise Absent("roofline: no kernels timed beside ceilings; `ektm bench` measures both")

@@ -1,8 +1,8 @@
 """How every picture looks: one look for each series, readable in print and by the colour-blind.
 
-A series is told apart three times, by colour (Okabe and Ito's palette), marker and line, so that any one
-of them may be lost. Ink has one colour of its own, which the report replaces by that of its text: pictures
-then follow it into a dark page.
+A series is told apart three times, by colour (Okabe and Ito's palette), marker and line, so that
+any one of them may be lost. Ink has one colour of its own, which the report replaces by that of
+its text: pictures then follow it into a dark page.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ LOOKS = {
     "reference": Look(FAINT, "+", ":"),
 }
 
-# For series that are not backends: batches, levels, layouts. Ordered, so they also go from dark to light.
+# For series that are not backends: batches, levels, layouts. Ordered, so they also go from dark to
+# light.
 SEQUENCE = (
     Look(BLUE, "o", "-"),
     Look(RED, "s", "--"),
@@ -118,14 +119,23 @@ def hash_of(name: str) -> int:
 matplotlib.rcParams.update(RULES)
 
 
-def canvas(rows: int, columns: int, size: tuple[float, float], **options: object) -> tuple[Figure, list[Axes]]:
+def canvas(
+    rows: int, columns: int, size: tuple[float, float], **options: object
+) -> tuple[Figure, list[Axes]]:
     """A figure and its panels, row by row. Size is in inches."""
-    figure, axes = pyplot.subplots(rows, columns, figsize=size, squeeze=False, **options)  # type: ignore[arg-type]
+    figure, axes = pyplot.subplots(rows, columns, figsize=size, squeeze=False, **options)
     return figure, [axis for line in axes for axis in line]
 
 
-def points(axes: Axes, xs: Sequence[float], ys: Sequence[Interval], noisy: Sequence[bool], look: Look,
-           label: str, line: bool = True) -> None:
+def points(
+    axes: Axes,
+    xs: Sequence[float],
+    ys: Sequence[Interval],
+    noisy: Sequence[bool],
+    look: Look,
+    label: str,
+    line: bool = True,
+) -> None:
     """A series with its intervals. Noisy points are hollow."""
     if line:
         axes.plot(xs, [y.median for y in ys], color=look.colour, linestyle=look.line, zorder=2)
@@ -135,10 +145,26 @@ def points(axes: Axes, xs: Sequence[float], ys: Sequence[Interval], noisy: Seque
             continue
         below = [max(0.0, ys[i].median - ys[i].lo) for i in chosen]
         above = [max(0.0, ys[i].hi - ys[i].median) for i in chosen]
-        axes.errorbar([xs[i] for i in chosen], [ys[i].median for i in chosen], yerr=[below, above],
-                      color=look.colour, marker=look.marker, linestyle="none", elinewidth=1, capsize=2,
-                      markerfacecolor=PAPER if hollow else look.colour, zorder=3)
-    axes.plot([], [], color=look.colour, marker=look.marker, linestyle=look.line if line else "none", label=label)
+        axes.errorbar(
+            [xs[i] for i in chosen],
+            [ys[i].median for i in chosen],
+            yerr=[below, above],
+            color=look.colour,
+            marker=look.marker,
+            linestyle="none",
+            elinewidth=1,
+            capsize=2,
+            markerfacecolor=PAPER if hollow else look.colour,
+            zorder=3,
+        )
+    axes.plot(
+        [],
+        [],
+        color=look.colour,
+        marker=look.marker,
+        linestyle=look.line if line else "none",
+        label=label,
+    )
 
 
 def plain(value: float, _position: object = None) -> str:
@@ -152,11 +178,16 @@ def log_ticks(least: float, most: float) -> list[float]:
     """1, 2, 5, 10, ... between two numbers above 0; in a wide range tenfold steps only."""
     decades = range(math.floor(math.log10(least)), math.ceil(math.log10(most)) + 1)
     steps = (1, 2, 5) if most / least < 2e3 else (1,)
-    return [tick for decade in decades for step in steps if least <= (tick := step * 10.0**decade) <= most]
+    return [
+        tick
+        for decade in decades
+        for step in steps
+        if least <= (tick := step * 10.0**decade) <= most
+    ]
 
 
 def log_axis(axis: Axis, least: float, most: float, ticks: Sequence[float] | None = None) -> None:
-    """A logarithmic axis with its limits, and ticks as plain numbers where they are few and round."""
+    """A logarithmic axis with its limits; ticks are plain numbers, few and round."""
     (axis.axes.set_xlim if axis.axis_name == "x" else axis.axes.set_ylim)(least, most)
     axis.set_ticks(list(ticks if ticks is not None else log_ticks(least, most)))
     axis.set_minor_locator(NullLocator())
@@ -169,22 +200,42 @@ def caption(machine: str, runs: Sequence[Run], note: str) -> str:
     for run in runs:
         cpu = run.machine.text("cpu")
         day = run.time.replace("T", " ").rstrip("Z")
-        sources.append(f"{machine} ({cpu}), {day} UTC, commit {run.machine.text('commit')}: {run.command}")
+        sources.append(
+            f"{machine} ({cpu}), {day} UTC, commit {run.machine.text('commit')}: {run.command}"
+        )
     return "\n".join([note, *dict.fromkeys(sources)])
 
 
-def finish(figure: Figure, title: str, text: str, legend: Sequence[Axes] = (), columns: int = 4) -> None:
+def finish(
+    figure: Figure, title: str, text: str, legend: Sequence[Axes] = (), columns: int = 4
+) -> None:
     """Title above, one legend for all panels below it, caption below everything."""
     handles: dict[str, object] = {}
     for axes in legend:
         for handle, label in zip(*axes.get_legend_handles_labels()):
             handles.setdefault(label, handle)
     height = figure.get_figheight()
-    aside = [figure.text(0.012, 1 - 0.06 / height, title, ha="left", va="top", fontsize=11.5, fontweight="bold"),
-             figure.text(0.012, 0.05 / height, text, ha="left", va="bottom", fontsize=7.2, linespacing=1.35)]
+    aside = [
+        figure.text(
+            0.012, 1 - 0.06 / height, title, ha="left", va="top", fontsize=11.5, fontweight="bold"
+        ),
+        figure.text(
+            0.012, 0.05 / height, text, ha="left", va="bottom", fontsize=7.2, linespacing=1.35
+        ),
+    ]
     if handles:
-        aside.append(figure.legend(handles.values(), handles.keys(), loc="upper left", ncol=columns, handlelength=2.8,
-                                   bbox_to_anchor=(0.004, 1 - 0.27 / height), columnspacing=1.6, borderaxespad=0.2))
+        aside.append(
+            figure.legend(
+                handles.values(),
+                handles.keys(),
+                loc="upper left",
+                ncol=columns,
+                handlelength=2.8,
+                bbox_to_anchor=(0.004, 1 - 0.27 / height),
+                columnspacing=1.6,
+                borderaxespad=0.2,
+            )
+        )
     for artist in aside:
         artist.set_in_layout(False)
     top = 0.32 + 0.19 * -(-len(handles) // columns)

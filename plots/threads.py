@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from matplotlib.axes import Axes
 
 from plots import style
 from plots.picture import Absent, Picture, rows_text
-from plots.records import Machine, Record, Run
+from plots.records import Interval, Machine, Record, Run
 
 
 def borders(topology: dict[str, int], placement: str) -> list[tuple[float, str]]:
     """Thread counts at which threads begin to sit in another part of the machine, with the reason.
 
-    Compact threads fill one L3, NUMA node and package before the next; spread ones are in all of them
-    from the start. Both come to second hardware threads only when every core has one."""
+    Compact threads fill one L3, NUMA node and package before the next; spread ones are in all of
+    them from the start. Both come to second hardware threads only when every core has one.
+    """
     cores = topology.get("cores", 0)
     found: list[tuple[float, str]] = []
     if placement == "compact":
@@ -38,45 +39,71 @@ def _mark(axes: Axes, run: Run, placement: str, most: int) -> None:
         if place < most:
             axes.axvline(place, color=style.FAINT, linewidth=1.2, linestyle=(0, (4, 2)), zorder=1)
             if name not in told:
-                axes.text(place, 0.99, f" {name}", transform=axes.get_xaxis_transform(), rotation=90, fontsize=7.5,
-                          ha="right", va="top", color=style.INK)
+                axes.text(
+                    place,
+                    0.99,
+                    f" {name}",
+                    transform=axes.get_xaxis_transform(),
+                    rotation=90,
+                    fontsize=7.5,
+                    ha="right",
+                    va="top",
+                    color=style.INK,
+                )
             told.add(name)
 
 
-def _panel(axes: Axes, run: Run, placement: str, series: Iterable[tuple[str, list[Record]]], most: int) -> None:
-    axes.plot([1, most], [1, most], color=style.FAINT, linewidth=4, alpha=0.35, zorder=1, label="ideal")
+def _panel(
+    axes: Axes, run: Run, placement: str, series: Iterable[tuple[str, list[Record]]], most: int
+) -> None:
+    axes.plot(
+        [1, most], [1, most], color=style.FAINT, linewidth=4, alpha=0.35, zorder=1, label="ideal"
+    )
     for (label, records), look in zip(series, style.SEQUENCE):
         ordered = sorted(records, key=lambda r: r.threads)
         speedups = [s for r in ordered if (s := r.interval("speedup"))]
-        style.points(axes, [1, *(r.threads for r in ordered)], [_ONE, *speedups], [False, *(r.noisy for r in ordered)],
-                     look, label)
+        style.points(
+            axes,
+            [1, *(r.threads for r in ordered)],
+            [_ONE, *speedups],
+            [False, *(r.noisy for r in ordered)],
+            look,
+            label,
+        )
     _mark(axes, run, placement, most)
     axes.set(xlabel="threads", xlim=(0.8, most + 0.4), ylim=(0, most * 1.12))
     axes.legend(loc="upper left", fontsize=7.5, handlelength=2.6)
     axes.xaxis.get_major_locator().set_params(integer=True)
 
 
-def _group(records: list[Record], key) -> list[tuple[str, list[Record]]]:  # type: ignore[no-untyped-def]
+def _group(records: list[Record], key: Callable[[Record], str]) -> list[tuple[str, list[Record]]]:
     groups: dict[str, list[Record]] = {}
     for r in records:
         groups.setdefault(key(r), []).append(r)
     return list(groups.items())
 
 
-_ONE = style.Interval(1.0, 1.0, 1.0)
+_ONE = Interval(1.0, 1.0, 1.0)
 
 
 def _model_series(records: list[Record]) -> list[tuple[str, list[Record]]]:
     """A batch that all threads share, by its rows; and a batch of its own for each thread."""
     shared = sorted((r for r in records if r.count("base_rows") == r.batch), key=lambda r: r.batch)
     own = [r for r in records if r.count("base_rows") != r.batch]
-    return [*_group(shared, lambda r: f"model, {rows_text(r.batch)} shared"),
-            *_group(own, lambda r: f"model, {rows_text(r.count('base_rows'))} each")]
+    return [
+        *_group(shared, lambda r: f"model, {rows_text(r.batch)} shared"),
+        *_group(own, lambda r: f"model, {rows_text(r.count('base_rows'))} each"),
+    ]
 
 
 def _draw(machine: Machine, preset: str) -> Picture | None:
-    found = machine.newest(lambda r: r.kind in ("model", "kernel") and r.text("preset") == preset and r.threads > 1
-                           and r.text("dtype") == "f32" and r.interval("speedup") is not None)
+    found = machine.newest(
+        lambda r: r.kind in ("model", "kernel")
+        and r.text("preset") == preset
+        and r.threads > 1
+        and r.text("dtype") == "f32"
+        and r.interval("speedup") is not None
+    )
     if found is None:
         return None
     run, records = found
@@ -84,22 +111,34 @@ def _draw(machine: Machine, preset: str) -> Picture | None:
     panels: list[tuple[str, str, list[tuple[str, list[Record]]]]] = []
     for placement in dict.fromkeys(r.text("placement") for r in records):
         here = [r for r in records if r.text("placement") == placement]
-        for title, series in (("the whole model", _model_series([r for r in here if r.kind == "model"])),
-                              ("its layers", _group([r for r in here if r.kind == "kernel"], lambda r: r.text("layer")))):
+        for title, series in (
+            ("the whole model", _model_series([r for r in here if r.kind == "model"])),
+            (
+                "its layers",
+                _group([r for r in here if r.kind == "kernel"], lambda r: r.text("layer")),
+            ),
+        ):
             if series:
                 panels.append((f"{title}, {placement}", placement, series))
     rows = -(-len(panels) // 2)
-    figure, axes_list = style.canvas(rows, min(2, len(panels)), (9.4, 1.6 + 3.2 * rows), sharey=True)
+    figure, axes_list = style.canvas(
+        rows, min(2, len(panels)), (9.4, 1.6 + 3.2 * rows), sharey=True
+    )
     for axes, (title, placement, series) in zip(axes_list, panels):
         _panel(axes, run, placement, series, most)
         axes.set_title(title)
-    for axes in axes_list[len(panels):]:
+    for axes in axes_list[len(panels) :]:
         axes.set_visible(False)
     axes_list[0].set_ylabel("times the rows/s of one thread")
     title = f"What further threads bring: {preset}"
-    lost = len([r for r in run.records if r.invalid and r.threads > 1 and r.kind in ("model", "kernel")])
-    note = ("Speed-up over one thread with the same batch, or with the share of one. Grey band: ideal. Upright lines: where "
-            f"threads enter another part of the machine.\nBars: 95 % intervals; hollow: noisy; {lost} invalid left out.")
+    lost = len(
+        [r for r in run.records if r.invalid and r.threads > 1 and r.kind in ("model", "kernel")]
+    )
+    note = (
+        "Speed-up over one thread with the same batch, or with the share of one. Grey band: ideal."
+        " Upright lines: where threads enter another part of the machine.\nBars: 95 % intervals;"
+        f" hollow: noisy; {lost} invalid left out."
+    )
     style.finish(figure, title, style.caption(machine.name, [run], note))
     alt = f"Speed-up of {preset} and its layers on up to {most} threads."
     return Picture(f"threads-{preset}", title, alt, figure)
@@ -107,7 +146,14 @@ def _draw(machine: Machine, preset: str) -> Picture | None:
 
 def draw(machine: Machine) -> list[Picture]:
     """One picture for each model."""
-    drawn = [p for preset in machine.values("preset", ("model", "kernel")) if (p := _draw(machine, preset))]
+    drawn = [
+        p
+        for preset in machine.values("preset", ("model", "kernel"))
+        if (p := _draw(machine, preset))
+    ]
     if not drawn:
-        raise Absent("threads: no valid speed-up on several threads; `ektm bench` measures it where there are cores")
+        raise Absent(
+            "threads: no valid speed-up on several threads; `ektm bench` measures it where there"
+            " are cores"
+        )
     return drawn
