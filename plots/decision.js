@@ -128,6 +128,8 @@ function rank(evidence, question) {
   for (const offer of offers)
     offer.rank =
       1 + offers.filter((other) => shownBelow(other.cost.perHour, offer.cost.perHour)).length;
+  for (const offer of offers)
+    offer.tied = offers.some((other) => other !== offer && other.rank === offer.rank);
   offers.sort(
     (a, b) =>
       a.rank - b.rank ||

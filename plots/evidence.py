@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from plots.load import is_highest, objective, seats
-from plots.picture import formats_in_words
+from plots.load import is_highest, objective
+from plots.picture import formats_in_short
 from plots.records import Interval, Machine, Record, Run
 
 QUALITY = ("tau", "auc_change", "log_loss_change", "off_most")
@@ -54,7 +54,7 @@ def label(record: Record) -> str:
     words = [record.text("backend")]
     if record.text("isa") != record.text("backend"):
         words.append(record.text("isa"))
-    words += [record.text("formats"), record.text("layout")]
+    words += [formats_in_short(record.text("formats")), record.text("layout")]
     split = f"{record.count('instances')}x{record.count('instance_threads')}"
     if record.text("layout") != split:
         words.append(split)
@@ -134,9 +134,6 @@ def _pooled(searches: list[Search]) -> dict[str, Any]:
         "ids": ids,
         "candidates": candidates,
         "label": name,
-        "name": " ".join(
-            [last.text("backend"), formats_in_words(last.text("formats")) + ",", seats(last)]
-        ),
         "antagonist": last.text("antagonist"),
         "f32": last.text("dtype") == "f32",
         "highest": Interval(

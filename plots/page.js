@@ -39,8 +39,10 @@ const positive = (field) =>
 function question() {
   const rate = positive(byId("rate"));
   const headroom = byId("headroom").valueAsNumber;
-  if (!(rate > 0)) return { fault: "Queries a second: a number above 0 is needed." };
-  if (!(headroom >= 0)) return { fault: "Headroom: a number of 0 or more is needed." };
+  if (!(Number.isInteger(rate) && rate <= 1e9))
+    return { fault: "Queries a second: a whole number from 1 to 1000000000 is needed." };
+  if (!(headroom >= 0 && headroom <= 1000))
+    return { fault: "Headroom: a percentage from 0 to 1000 is needed." };
   const prices = {};
   for (const field of priceFields) prices[field.dataset.machine] = positive(field);
   const quality = {};
@@ -66,7 +68,7 @@ function howSure({ machine, cost, configuration }, slo) {
   const range = between(cost.machines, count);
   const spread = `${range} machines, ${currencyOf(machine)}${between(cost.perHour, money)} an hour`;
   return (
-    `${range ? `${spread} by the 95 % interval; each` : "Each"} runs ${configuration.name}, ` +
+    `${range ? `${spread} by the 95 % interval; each` : "Each"} runs ${configuration.label}, ` +
     `and holds ${slo} up to ${figure(configuration.highest.median)} queries a second.`
   );
 }
@@ -123,7 +125,10 @@ function bar(interval, most) {
 }
 
 const COLUMNS = [
-  ["rank", (offer) => element("data", figure(offer.rank), { value: offer.rank })],
+  [
+    "rank",
+    (offer) => element("data", `${offer.rank}${offer.tied ? "=" : ""}`, { value: offer.rank }),
+  ],
   ["machine", (offer) => element("span", offer.machine)],
   ["machines", (offer) => exact(offer.cost.machines, count)],
   [
@@ -140,7 +145,7 @@ const COLUMNS = [
   [
     "configuration",
     (offer) =>
-      element("span", offer.configuration.name + (offer.configuration.noisy ? " ~ noisy" : "")),
+      element("span", offer.configuration.label + (offer.configuration.noisy ? " ~ noisy" : "")),
   ],
   [
     "kWh a million queries",
@@ -244,7 +249,7 @@ function showCommand(asked) {
     "ektm choose results --prices prices.csv",
     `--slo ${asked.slo}`,
     `--rate ${asked.rate}`,
-    `--headroom ${asked.headroom}`,
+    `--headroom ${byId("headroom").value}`,
   ];
   const bounds = Object.entries(asked.quality).map(([name, bound]) => `${name}=${bound}`);
   if (bounds.length) words.push(`--min-quality ${bounds.join(",")}`);

@@ -42,11 +42,10 @@ def formats_text(record: Record) -> str:
     return "mixed formats" if "=" in formats else formats
 
 
-def formats_in_words(formats: str) -> str:
-    """Mixed formats by the one that most layers have, then those that differ."""
+def formats_in_short(formats: str) -> str:
+    """Mixed formats as --dtype takes them: the one that most layers have, then those that differ."""
     if "=" not in formats:
         return formats
-    layers = [layer.split("=") for layer in formats.split(",")]
-    usual = Counter(dtype for _, dtype in layers).most_common(1)[0][0]
-    others = [f"{name} {dtype}" for name, dtype in layers if dtype != usual]
-    return f"{usual} but {', '.join(others)}" if others else usual
+    layers = formats.split(",")
+    usual = Counter(layer.partition("=")[2] for layer in layers).most_common(1)[0][0]
+    return ",".join([usual, *(layer for layer in layers if layer.partition("=")[2] != usual)])
