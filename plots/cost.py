@@ -52,7 +52,7 @@ def front(choices: list[Choice]) -> list[Choice]:
 
 def _draw_choices(axes: Axes, choices: list[Choice]) -> None:
     """Thin lines of one configuration each; colour and marker tell the machine."""
-    looks = dict(zip(dict.fromkeys(c.machine for c in choices), style.SEQUENCE))
+    looks = style.looks_of(c.machine for c in choices)
     curves: dict[tuple[str, str, str], list[Choice]] = {}
     for c in choices:
         curves.setdefault((c.machine, engine(c.record), seats(c.record)), []).append(c)

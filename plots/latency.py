@@ -108,8 +108,9 @@ def _draw(machine: Machine, preset: str) -> Picture | None:
     run, records = found
     figure, panels = style.canvas(1, 1, (8.2, 5.6))
     axes = panels[0]
-    for (label, record), look in zip(chosen, style.SEQUENCE):
-        _line(axes, record, look, label)
+    looks = style.looks_of(label for label, _ in chosen)
+    for label, record in chosen:
+        _line(axes, record, looks[label], label)
     limit = objective(slo_of(records))
     if limit:
         axes.axvline(

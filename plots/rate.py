@@ -96,7 +96,7 @@ def _draw(machine: Machine, preset: str) -> Picture | None:
         return None
     seen = [p for r in records if (p := percentile_ms(r, limit.percentile))]
     engines = list(dict.fromkeys(engine(r) for r in records))
-    looks = dict(zip(dict.fromkeys(seats(r) for r in records), style.SEQUENCE))
+    looks = style.looks_of(seats(r) for r in records)
     columns = min(3, len(engines))
     rows = -(-len(engines) // columns)
     figure, panels = style.canvas(

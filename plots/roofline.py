@@ -8,6 +8,7 @@ can lie above the roof, but for what a cache nearer than the probe's can add.
 from __future__ import annotations
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from plots import style
 from plots.picture import Absent, Picture
@@ -55,7 +56,7 @@ def _roof(
     axes.plot([left, right], [peak, peak], color=style.INK, linewidth=1.1, zorder=1)
     axes.text(
         right,
-        peak * 1.12,
+        peak * 1.15,
         f"{peak:.0f} Gop/s",
         ha="right",
         va="bottom",
@@ -80,14 +81,14 @@ def _intensity(record: Record) -> float | None:
 
 
 def _panel(axes: Axes, records: list[Record]) -> None:
-    """All kernels of one op, a series for each backend."""
+    """All kernels of one op, a series for each backend; ours lie above the others."""
     series: dict[str, list[Record]] = {}
     for record in records:
         series.setdefault(style.look_of(record)[0], []).append(record)
-    for name in sorted(
-        series, key=lambda n: list(style.LOOKS).index(n) if n in style.LOOKS else 99, reverse=True
-    ):
+    order = list(style.LOOKS)
+    for name in sorted(series, key=lambda n: order.index(n) if n in order else len(order)):
         look = style.look_of(series[name][0])[1]
+        depth = 4 - order.index(name) / len(order) if name in order else 3
         for noisy in (False, True):
             chosen = [r for r in series[name] if r.noisy == noisy]
             axes.plot(
@@ -98,7 +99,7 @@ def _panel(axes: Axes, records: list[Record]) -> None:
                 markersize=4.6,
                 color=look.colour,
                 markerfacecolor=style.PAPER if noisy else look.colour,
-                zorder=3,
+                zorder=depth,
                 label=None if noisy else name,
             )
 
@@ -108,6 +109,36 @@ def _bounds(records: list[Record], peak: float) -> tuple[float, float, float]:
     xs = [x for r in records if (x := _intensity(r))]
     ys = [y for r in records if (y := r.number("gflops"))]
     return min(xs) * 0.6, max(*xs, 1.0) * 1.8, min(*ys, peak) * 0.6
+
+
+def _tenfold(least: float, most: float) -> list[float]:
+    """Powers of ten between them."""
+    return [tick for tick in (0.01, 0.1, 1, 10, 100, 1000, 10000) if least < tick < most]
+
+
+def _figure(
+    records: list[Record], peak: float, streams: dict[str, float]
+) -> tuple[Figure, list[Axes]]:
+    """A panel for each op, all on the same axes."""
+    ops = [op for op in OPS if any(r.text("op") == op for r in records)]
+    columns = 3 if len(ops) > 4 else 2
+    rows = -(-len(ops) // columns)
+    figure, panels = style.canvas(rows, columns, (9.4, 1.4 + 2.4 * rows), sharex=True, sharey=True)
+    left, right, low = _bounds(records, peak)
+    for place, (axes, op) in enumerate(zip(panels, ops)):
+        _roof(axes, peak, streams, left, right, named=place == 0)
+        _panel(axes, [r for r in records if r.text("op") == op])
+        axes.set(xscale="log", yscale="log", title=op)
+        style.log_axis(axes.xaxis, left, right, _tenfold(left, right))
+        style.log_axis(axes.yaxis, low, peak * 2.6, _tenfold(low, peak * 2.6))
+        if place + columns >= len(ops):
+            axes.set_xlabel("operations a byte")
+            axes.tick_params(labelbottom=True)
+        if place % columns == 0:
+            axes.set_ylabel("Gop/s, one thread")
+    for axes in panels[len(ops) :]:
+        axes.set_visible(False)
+    return figure, panels[: len(ops)]
 
 
 def _draw(machine: Machine, preset: str, dtype: str) -> Picture | None:
@@ -126,40 +157,15 @@ def _draw(machine: Machine, preset: str, dtype: str) -> Picture | None:
     peak, streams = _peak(ceilings[0], dtype), _streams(ceilings[0])
     if peak is None or not streams:
         return None
-    ops = [op for op in OPS if any(r.text("op") == op for r in records)]
-    columns = 3 if len(ops) > 4 else 2
-    figure, panels = style.canvas(
-        -(-len(ops) // columns), columns, (9.4, 6.2), sharex=True, sharey=True
-    )
-    left, right, low = _bounds(records, peak)
-    for place, (axes, op) in enumerate(zip(panels, ops)):
-        _roof(axes, peak, streams, left, right, named=place == 0)
-        _panel(axes, [r for r in records if r.text("op") == op])
-        axes.set(xscale="log", yscale="log", title=op)
-        style.log_axis(
-            axes.xaxis,
-            left,
-            right,
-            [tick for tick in (0.1, 1, 10, 100, 1000) if left < tick < right],
-        )
-        style.log_axis(
-            axes.yaxis,
-            low,
-            peak * 2.2,
-            [tick for tick in (0.1, 1, 10, 100, 1000) if low < tick < peak * 2.2],
-        )
-        axes.label_outer()
-    for axes in panels[len(ops) :]:
-        axes.set_visible(False)
-    figure.supxlabel("operations a byte", fontsize=9, color=style.INK, y=0.075)
-    figure.supylabel("Gop/s on one thread (10⁹ a second)", fontsize=9, color=style.INK)
+    figure, panels = _figure(records, peak, streams)
     title = f"How near each kernel is to the roof: {preset}, {dtype}"
     note = (
-        "Every kernel at every batch, one thread, medians. The roof: multiply-adds (two operations"
-        " each), and reads from each level.\nHollow: noisy. Points rise to the right: bigger"
-        " batches use each byte of weights more often."
+        "Every kernel at every batch, medians; Gop: 10⁹ operations. The roof: multiply-adds (two"
+        " operations each), and reads from each level.\nHollow: noisy. Bigger batches are further"
+        " right: they use each byte of weights more often."
     )
-    style.finish(figure, title, style.caption(machine.name, [run], note), panels, columns=6)
+    runs = [run] if ceilings[0] is run else [run, ceilings[0]]
+    style.finish(figure, title, style.caption(machine.name, runs, note), panels, columns=6)
     alt = (
         f"{len(records)} kernels of {preset} in {dtype}; the peak is {peak:.0f} billion operations"
         " a second on one thread."

@@ -7,8 +7,9 @@ its text: pictures then follow it into a dark page.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,7 +69,16 @@ SEQUENCE = (
     Look(SKY, "P", "--"),
     Look(INK, "X", "-."),
     Look(FAINT, "*", ":"),
+    Look(BLUE, "<", "--"),
+    Look(RED, ">", ":"),
+    Look(GREEN, "h", "-"),
 )
+
+
+def looks_of(names: Iterable[str]) -> dict[str, Look]:
+    """A look for each name, in their order; names beyond the last look begin again."""
+    return dict(zip(dict.fromkeys(names), itertools.cycle(SEQUENCE)))
+
 
 RULES = {
     "figure.dpi": 100,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from matplotlib.axes import Axes
 
@@ -33,47 +33,46 @@ def borders(topology: dict[str, int], placement: str) -> list[tuple[float, str]]
 
 
 def _mark(axes: Axes, run: Run, placement: str, most: int) -> None:
-    """Borders as upright lines, each kind named once."""
+    """Borders as upright lines, each kind named once, below the curves."""
     told: set[str] = set()
     for place, name in borders(run.machine.members("topology"), placement):
-        if place < most:
-            axes.axvline(place, color=style.FAINT, linewidth=1.2, linestyle=(0, (4, 2)), zorder=1)
-            if name not in told:
-                axes.text(
-                    place,
-                    0.99,
-                    f" {name}",
-                    transform=axes.get_xaxis_transform(),
-                    rotation=90,
-                    fontsize=7.5,
-                    ha="right",
-                    va="top",
-                    color=style.INK,
-                )
-            told.add(name)
+        if place >= most:
+            continue
+        axes.axvline(place, color=style.FAINT, linewidth=1.2, linestyle=(0, (4, 2)), zorder=1)
+        if name not in told:
+            axes.text(
+                place,
+                0.02,
+                name,
+                transform=axes.get_xaxis_transform(),
+                rotation=90,
+                fontsize=7.5,
+                ha="right",
+                va="bottom",
+            )
+        told.add(name)
 
 
 def _panel(
-    axes: Axes, run: Run, placement: str, series: Iterable[tuple[str, list[Record]]], most: int
+    axes: Axes, run: Run, placement: str, series: list[tuple[str, list[Record]]], most: int
 ) -> None:
-    axes.plot(
-        [1, most], [1, most], color=style.FAINT, linewidth=4, alpha=0.35, zorder=1, label="ideal"
-    )
-    for (label, records), look in zip(series, style.SEQUENCE):
+    """A line for each batch or layer. Both axes double in steps, so that the ideal is straight."""
+    ideal = {"color": style.FAINT, "linewidth": 4, "alpha": 0.35, "zorder": 1, "label": "ideal"}
+    axes.plot([1, most], [1, most], **ideal)
+    looks = style.looks_of(label for label, _ in series)
+    for label, records in series:
         ordered = sorted(records, key=lambda r: r.threads)
         speedups = [s for r in ordered if (s := r.interval("speedup"))]
-        style.points(
-            axes,
-            [1, *(r.threads for r in ordered)],
-            [_ONE, *speedups],
-            [False, *(r.noisy for r in ordered)],
-            look,
-            label,
-        )
+        noisy = [False, *(r.noisy for r in ordered)]
+        xs = [1, *(r.threads for r in ordered)]
+        style.points(axes, xs, [_ONE, *speedups], noisy, looks[label], label)
     _mark(axes, run, placement, most)
-    axes.set(xlabel="threads", xlim=(0.8, most + 0.4), ylim=(0, most * 1.12))
+    axes.set(xscale="log", yscale="log", xlabel="threads (log scale)")
+    doublings = [2**power for power in range(most.bit_length())]
+    style.log_axis(axes.xaxis, 0.9, most * 1.1, doublings)
+    quarters = [step / 4 for step in range(4, 4 * most + 1)]
+    style.log_axis(axes.yaxis, 0.8, most * 1.25, doublings if most > 4 else quarters)
     axes.legend(loc="upper left", fontsize=7.5, handlelength=2.6)
-    axes.xaxis.get_major_locator().set_params(integer=True)
 
 
 def _group(records: list[Record], key: Callable[[Record], str]) -> list[tuple[str, list[Record]]]:
@@ -96,6 +95,19 @@ def _model_series(records: list[Record]) -> list[tuple[str, list[Record]]]:
     ]
 
 
+def _panels(records: list[Record]) -> list[tuple[str, str, list[tuple[str, list[Record]]]]]:
+    """Title, placement and series of each panel: the model and its layers, by placement."""
+    panels = []
+    for placement in dict.fromkeys(r.text("placement") for r in records):
+        here = [r for r in records if r.text("placement") == placement]
+        model = _model_series([r for r in here if r.kind == "model"])
+        layers = _group([r for r in here if r.kind == "kernel"], lambda r: r.text("layer"))
+        for title, series in (("the whole model", model), ("its layers", layers)):
+            if series:
+                panels.append((f"{title}, {placement}", placement, series))
+    return panels
+
+
 def _draw(machine: Machine, preset: str) -> Picture | None:
     found = machine.newest(
         lambda r: r.kind in ("model", "kernel")
@@ -108,36 +120,23 @@ def _draw(machine: Machine, preset: str) -> Picture | None:
         return None
     run, records = found
     most = max(r.threads for r in records)
-    panels: list[tuple[str, str, list[tuple[str, list[Record]]]]] = []
-    for placement in dict.fromkeys(r.text("placement") for r in records):
-        here = [r for r in records if r.text("placement") == placement]
-        for title, series in (
-            ("the whole model", _model_series([r for r in here if r.kind == "model"])),
-            (
-                "its layers",
-                _group([r for r in here if r.kind == "kernel"], lambda r: r.text("layer")),
-            ),
-        ):
-            if series:
-                panels.append((f"{title}, {placement}", placement, series))
-    rows = -(-len(panels) // 2)
-    figure, axes_list = style.canvas(
-        rows, min(2, len(panels)), (9.4, 1.6 + 3.2 * rows), sharey=True
-    )
-    for axes, (title, placement, series) in zip(axes_list, panels):
-        _panel(axes, run, placement, series, most)
-        axes.set_title(title)
+    panels = _panels(records)
+    columns = min(2, len(panels))
+    rows = -(-len(panels) // columns)
+    figure, axes_list = style.canvas(rows, columns, (4.7 * columns, 1.4 + 3.4 * rows))
+    for place, (title, placement, series) in enumerate(panels):
+        _panel(axes_list[place], run, placement, series, most)
+        axes_list[place].set_title(title)
+        if place % columns == 0:
+            axes_list[place].set_ylabel("times the rows/s of one thread (log scale)")
     for axes in axes_list[len(panels) :]:
         axes.set_visible(False)
-    axes_list[0].set_ylabel("times the rows/s of one thread")
+    lost = [r for r in run.records if r.invalid and r.threads > 1 and r.kind in ("model", "kernel")]
     title = f"What further threads bring: {preset}"
-    lost = len(
-        [r for r in run.records if r.invalid and r.threads > 1 and r.kind in ("model", "kernel")]
-    )
     note = (
-        "Speed-up over one thread with the same batch, or with the share of one. Grey band: ideal."
-        " Upright lines: where threads enter another part of the machine.\nBars: 95 % intervals;"
-        f" hollow: noisy; {lost} invalid left out."
+        "Speed-up over one thread with the same batch, or with the share of one. Upright lines:"
+        " threads enter another part of the machine.\n"
+        f"Bars: 95 % intervals; hollow: noisy; {len(lost)} invalid left out."
     )
     style.finish(figure, title, style.caption(machine.name, [run], note))
     alt = f"Speed-up of {preset} and its layers on up to {most} threads."
