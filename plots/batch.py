@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from plots import style
 from plots.picture import FRAMEWORKS, Absent, Picture, formats_text, threads_text
@@ -114,53 +115,56 @@ def _runs(machine: Machine, preset: str) -> list[Run]:
     return [found[0] for found in (any_of_ours, theirs) if found]
 
 
-def _draw(machine: Machine, preset: str) -> Picture | None:
-    runs = _runs(machine, preset)
-    if not runs:
-        return None
-    records = [
+def _competitors(runs: list[Run], preset: str) -> list[Record]:
+    """Ours from our run, frameworks from theirs. The reference, timed once, does not compete."""
+    return [
         r
         for run in runs
         for r in run.having(_wanted(preset))
-        if run is runs[0] or r.text("backend") in FRAMEWORKS
+        if (run is runs[0] or r.text("backend") in FRAMEWORKS) and r.text("backend") != "reference"
     ]
-    records = [r for r in records if r.text("backend") != "reference"]
+
+
+def _thread_counts(records: list[Record]) -> list[int]:
+    """One thread and the most, where there are several batches to draw a line through."""
     counts = sorted({r.threads for r in records})
-    counts = [
-        n
-        for n in dict.fromkeys((counts[0], counts[-1]))
-        if len({r.batch for r in records if r.threads == n}) > 1
-    ]
-    if not counts:
-        return None
-    figure, panels = style.canvas(
-        1, len(counts), (9.4 if len(counts) > 1 else 6.4, 5.0), sharey=True
-    )
+    batches = {n: {r.batch for r in records if r.threads == n} for n in counts}
+    return [n for n in dict.fromkeys((counts[0], counts[-1])) if len(batches[n]) > 1]
+
+
+def _figure(records: list[Record], counts: list[int]) -> tuple[Figure, list[Axes]]:
+    """A panel for each thread count, all on the same scale of time."""
+    size = (9.4 if len(counts) > 1 else 6.4, 5.0)
+    figure, panels = style.canvas(1, len(counts), size, sharey=True)
+    least, most = min(_per_row(r).lo for r in records), max(_per_row(r).hi for r in records)
     for axes, threads in zip(panels, counts):
         chosen = [r for r in records if r.threads == threads]
         _panel(axes, _series(chosen))
         _roof(axes, chosen)
         batches = sorted({r.batch for r in chosen})
-        axes.set(
-            xscale="log",
-            yscale="log",
-            title=threads_text(threads),
-            xlabel="rows of a batch (log scale)",
-        )
+        axes.set(xscale="log", yscale="log", title=threads_text(threads))
+        axes.set_xlabel("rows of a batch (log scale)")
         style.log_axis(axes.xaxis, batches[0] / 1.3, batches[-1] * 1.3, batches)
-        style.log_axis(
-            axes.yaxis,
-            min(_per_row(r).lo for r in records) * 0.8,
-            max(_per_row(r).hi for r in records) * 1.2,
-        )
+        style.log_axis(axes.yaxis, least * 0.8, most * 1.2)
     panels[0].set_ylabel("µs a row (log scale), lower is faster")
+    return figure, panels
+
+
+def _draw(machine: Machine, preset: str) -> Picture | None:
+    runs = _runs(machine, preset)
+    records = _competitors(runs, preset)
+    counts = _thread_counts(records) if records else []
+    if not counts:
+        return None
+    figure, panels = _figure(records, counts)
     title = f"What a row costs in batches of each size: the whole model, {preset}"
     lost = len([r for run in runs for r in run.records if r.invalid and _wanted(preset)(r)])
     note = (
         "Median time of one pass over its rows, weights warm; bars: 95 % intervals; hollow: noisy;"
         f" {lost} invalid left out.\nRoof: what multiply-adds and reads of this machine allow."
     )
-    style.finish(figure, title, style.caption(machine.name, runs, note), panels, columns=6)
+    sources = [(machine.name, run) for run in runs]
+    style.finish(figure, title, style.caption(note, sources), panels, columns=6)
     fastest = min(records, key=lambda r: _per_row(r).median)
     alt = (
         f"Time a row of {preset} by batch and backend; least: {_per_row(fastest).median:.3g} µs"

@@ -11,7 +11,16 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 
 from plots import style
-from plots.load import engine, is_point, newest_server, objective, percentile_ms, seats, slo_of
+from plots.load import (
+    Objective,
+    engine,
+    is_point,
+    newest_server,
+    objective,
+    percentile_ms,
+    seats,
+    slo_of,
+)
 from plots.picture import Absent, Picture, formats_text
 from plots.prices import Price
 from plots.records import Interval, Machine, Record, Run
@@ -132,63 +141,51 @@ def _gather(
     return choices, [(name, run) for name, (run, _) in served], slo
 
 
+def _frame(axes: Axes, choices: list[Choice], limit: Objective, slo: str, currency: str) -> None:
+    """Axes and objective."""
+    style.limit_line(axes, limit.ns * 1e-6, slo)
+    axes.set(
+        xscale="log",
+        yscale="log",
+        xlabel=f"{currency} for a million queries (log scale), fully used",
+        ylabel=f"{limit.percentile} of latency, ms (log scale)",
+    )
+    costs = [c.cost for c in choices]
+    style.log_axis(axes.xaxis, min(costs) * 0.5, max(costs) * 1.2)
+    least, most = min(c.latency.lo for c in choices), max(c.latency.hi for c in choices)
+    style.log_axis(axes.yaxis, least * 0.5, most * 1.3)
+
+
+def _draw(machines: list[Machine], prices: dict[str, Price], preset: str) -> Picture | None:
+    choices, sources, slo = _gather(machines, prices, preset)
+    limit = objective(slo)
+    if not choices or limit is None:
+        return None
+    currency = next(iter(prices.values())).currency
+    figure, panels = style.canvas(1, 1, (8.6, 5.8))
+    best = front(choices)
+    _draw_choices(panels[0], choices)
+    _draw_front(panels[0], best, limit.ns * 1e-6, currency)
+    _frame(panels[0], choices, limit, slo, currency)
+    title = f"What a million queries cost at each latency: {preset}"
+    asked = ((name, prices[name]) for name, _ in sources)
+    said = "; ".join(f"{name} {p.per_hour:g} {p.currency}/h ({p.note})" for name, p in asked)
+    note = (
+        "To the lower left is better. Each line is one configuration, driven harder from right to"
+        " left; overloaded rates are left out.\nBars: 95 % intervals; hollow: noisy."
+        f" Prices: {said}."
+    )
+    style.finish(figure, title, style.caption(note, sources), panels)
+    alt = f"Cost of a million queries against {limit.percentile}; {len(best)} on the front."
+    return Picture(f"cost-{preset}", title, alt, figure)
+
+
 def draw(machines: list[Machine], prices: dict[str, Price]) -> list[Picture]:
     """One picture for each model, over all machines."""
     if not prices:
         raise Absent("cost: no prices; --prices names a file such as results/prices.example.csv")
-    drawn = []
-    for preset in dict.fromkeys(p for m in machines for p in m.values("preset", ("load",))):
-        choices, runs, slo = _gather(machines, prices, preset)
-        limit = objective(slo)
-        if not choices or limit is None:
-            continue
-        currency = next(iter(prices.values())).currency
-        figure, panels = style.canvas(1, 1, (8.6, 5.8))
-        axes = panels[0]
-        _draw_choices(axes, choices)
-        best = front(choices)
-        _draw_front(axes, best, limit.ns * 1e-6, currency)
-        axes.axhline(
-            limit.ns * 1e-6,
-            color=style.INK,
-            linewidth=1.2,
-            linestyle=(0, (6, 2)),
-            zorder=1,
-            label=f"SLO, {slo}",
-        )
-        axes.set(
-            xscale="log",
-            yscale="log",
-            xlabel=f"{currency} for a million queries (log scale), fully used",
-            ylabel=f"{limit.percentile} of latency, ms (log scale)",
-        )
-        style.log_axis(
-            axes.xaxis, min(c.cost for c in choices) * 0.5, max(c.cost for c in choices) * 1.2
-        )
-        style.log_axis(
-            axes.yaxis,
-            min(c.latency.lo for c in choices) * 0.5,
-            max(c.latency.hi for c in choices) * 1.3,
-        )
-        title = f"What a million queries cost at each latency: {preset}"
-        said = "; ".join(
-            f"{name}: {prices[name].per_hour:g} {prices[name].currency}/h ({prices[name].note})"
-            for name, _ in runs
-        )
-        note = (
-            "To the lower left is better. Each line is one configuration, driven harder from right"
-            " to left; overloaded rates are left out.\nBars: 95 % intervals; hollow: noisy."
-            f" Prices: {said}."
-        )
-        sources = style.caption(runs[0][0], [runs[0][1]], note)
-        for name, run in runs[1:]:
-            sources += "\n" + style.caption(name, [run], "").lstrip("\n")
-        style.finish(figure, title, sources, panels, columns=4)
-        alt = (
-            f"Cost of a million queries against {limit.percentile}; the front has"
-            f" {len(best)} choices."
-        )
-        drawn.append(Picture(f"cost-{preset}", title, alt, figure))
+    presets = dict.fromkeys(p for m in machines for p in m.values("preset", ("load",)))
+    drawn = [p for preset in presets if (p := _draw(machines, prices, preset))]
     if not drawn:
         raise Absent("cost: no machine with a price was measured under load; `ektm load` does that")
     return drawn

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from plots import style
 from plots.picture import Absent, Picture, threads_text
@@ -52,31 +53,30 @@ def _panel(axes: Axes, records: list[Record], pages: str) -> None:
             )
 
 
-def draw(machine: Machine) -> list[Picture]:
-    """One picture: panels for the kinds of pages, at one thread and at the most."""
-    found = machine.newest(
-        lambda r: r.kind == "ceiling"
-        and r.text("op") == "gather"
-        and not r.text("preset")
-        and r.text("dtype") == "f32"
-        and _row_bytes(r) > 0
-        and _rate(r) is not None
+def _is_gather(record: Record) -> bool:
+    """A ceiling of its own, not one that was taken beside a layer."""
+    return (
+        record.kind == "ceiling"
+        and record.text("op") == "gather"
+        and not record.text("preset")
+        and record.text("dtype") == "f32"
+        and _row_bytes(record) > 0
+        and _rate(record) is not None
     )
-    if found is None:
-        raise Absent("gather: no gather ceilings; `ektm bench` probes them")
-    run, records = found
+
+
+def _figure(records: list[Record]) -> tuple[Figure, list[Axes]]:
+    """A line of panels for each kind of pages, a column for one thread and for the most."""
     sizes = sorted({_row_bytes(r) for r in records})
     threads = sorted({r.threads for r in records})
     counts = list(dict.fromkeys((threads[0], threads[-1])))
     pages = [kind for kind in PAGES if any(r.text("pages") == kind for r in records)]
-    figure, panels = style.canvas(
-        len(pages), len(counts), (9.4, 1.3 + 2.4 * len(pages)), sharex=True, sharey="col"
-    )
+    size = (9.4, 1.3 + 2.4 * len(pages))
+    figure, panels = style.canvas(len(pages), len(counts), size, sharex=True, sharey="col")
     for place, axes in enumerate(panels):
         count, kind = counts[place % len(counts)], pages[place // len(counts)]
         _panel(axes, [r for r in records if r.threads == count], kind)
-        axes.set_title(f"{threads_text(count)}, {PAGES[kind]}")
-        axes.set_xscale("log")
+        axes.set(xscale="log", title=f"{threads_text(count)}, {PAGES[kind]}")
         style.log_axis(axes.xaxis, sizes[0] / 1.15, sizes[-1] * 1.15, sizes)
         if place >= len(panels) - len(counts):
             axes.set_xlabel("bytes of a row (log scale)")
@@ -84,14 +84,21 @@ def draw(machine: Machine) -> list[Picture]:
             axes.set_ylabel("GB/s, read and written")
     for axes in panels:
         axes.set_ylim(bottom=0)
+    return figure, panels
+
+
+def draw(machine: Machine) -> list[Picture]:
+    """One picture: panels for the kinds of pages, at one thread and at the most."""
+    found = machine.newest(_is_gather)
+    if found is None:
+        raise Absent("gather: no gather ceilings; `ektm bench` probes them")
+    run, records = found
+    figure, panels = _figure(records)
     title = "How fast random rows can be fetched: the ceiling of embeddings"
     note = (
         "Rows at random places of tables that fit each level; the fastest of all ways to gather."
         " Higher is faster. Bars: 95 % intervals; hollow: noisy."
     )
-    style.finish(figure, title, style.caption(machine.name, [run], note), panels[::-1], columns=4)
-    alt = (
-        "Rate of gathering rows of 64 to 512 bytes from each cache level and memory, by page kind"
-        " and threads."
-    )
+    style.finish(figure, title, style.caption(note, [(machine.name, run)]), panels[::-1])
+    alt = "Rate of gathering rows from each cache level and memory, by size, pages and threads."
     return [Picture("gather", title, alt, figure)]

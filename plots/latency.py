@@ -14,7 +14,6 @@ from plots.load import (
     percentile_ms,
     seats,
     slo_of,
-    time_text,
 )
 from plots.picture import Absent, Picture
 from plots.records import Machine, Record
@@ -100,6 +99,36 @@ def _chosen(records: list[Record]) -> list[tuple[str, Record]]:
     ]
 
 
+def _objective(axes: Axes, slo: str) -> None:
+    """The time as a line, and on it the share that may take longer as a square."""
+    limit = objective(slo)
+    if limit is None:
+        return
+    style.limit_line(axes, limit.ns * 1e-6, slo, upright=True)
+    if limit.percentile in PERCENTILES:
+        axes.plot(
+            limit.ns * 1e-6,
+            PERCENTILES[limit.percentile],
+            marker="s",
+            markersize=11,
+            markerfacecolor="none",
+            color=style.INK,
+            zorder=5,
+        )
+
+
+def _frame(axes: Axes, records: list[Record]) -> None:
+    """The tail has as much room as the middle; its shares are named by their percentiles."""
+    axes.set(xscale="log", yscale="log", ylim=(5e-4, 1.1))
+    axes.set(xlabel="latency, ms (log scale)", ylabel="share of queries that take longer")
+    names = ["all", "half (p50)", "5 % (p95)", "1 % (p99)", "0.1 % (p99.9)"]
+    axes.set_yticks([1, *PERCENTILES.values()], names)
+    axes.minorticks_off()
+    seen = [x for r in records for x, share in _beyond(r) if share > 5e-4]
+    seen += [p.hi * 1e-6 for r in records for p in r.intervals("latency").values()]
+    style.log_axis(axes.xaxis, min(seen) * 0.9, max(seen) * 1.1)
+
+
 def _draw(machine: Machine, preset: str) -> Picture | None:
     found = newest_server(machine, preset)
     chosen = _chosen(found[1]) if found else []
@@ -107,45 +136,11 @@ def _draw(machine: Machine, preset: str) -> Picture | None:
         return None
     run, records = found
     figure, panels = style.canvas(1, 1, (8.2, 5.6))
-    axes = panels[0]
     looks = style.looks_of(label for label, _ in chosen)
     for label, record in chosen:
-        _line(axes, record, looks[label], label)
-    limit = objective(slo_of(records))
-    if limit:
-        axes.axvline(
-            limit.ns * 1e-6,
-            color=style.INK,
-            linewidth=1.3,
-            linestyle=(0, (6, 2)),
-            zorder=1,
-            label=f"SLO, {limit.percentile} within {time_text(limit.ns)}",
-        )
-        if limit.percentile in PERCENTILES:
-            axes.plot(
-                limit.ns * 1e-6,
-                PERCENTILES[limit.percentile],
-                marker="s",
-                markersize=11,
-                markerfacecolor="none",
-                color=style.INK,
-                zorder=5,
-            )
-    axes.set(
-        xscale="log",
-        yscale="log",
-        ylim=(5e-4, 1.1),
-        xlabel="latency, ms (log scale)",
-        ylabel="share of queries that take longer",
-    )
-    axes.set_yticks(
-        [1, 0.5, 0.05, 0.01, 0.001],
-        ["all", "half (p50)", "5 % (p95)", "1 % (p99)", "0.1 % (p99.9)"],
-    )
-    axes.minorticks_off()
-    seen = [x for _, r in chosen for x, share in _beyond(r) if share > 5e-4]
-    seen += [p.hi * 1e-6 for _, r in chosen for p in r.intervals("latency").values()]
-    style.log_axis(axes.xaxis, min(seen) * 0.9, max(seen) * 1.1)
+        _line(panels[0], record, looks[label], label)
+    _objective(panels[0], slo_of(records))
+    _frame(panels[0], [record for _, record in chosen])
     server = chosen[-1][1]
     title = f"How long queries take: {preset} on {machine.name}"
     note = (
@@ -153,7 +148,7 @@ def _draw(machine: Machine, preset: str) -> Picture | None:
         " square holds the objective. Lines: histogram;\nmarkers: percentiles with 95 % intervals,"
         " hollow where noisy. A percentile that a run is too short for is left out."
     )
-    style.finish(figure, title, style.caption(machine.name, [run], note), panels, columns=4)
+    style.finish(figure, title, style.caption(note, [(machine.name, run)]), panels)
     alt = f"Share of queries of {preset} beyond each latency, alone and at {len(chosen)} loads."
     return Picture(f"latency-{preset}", title, alt, figure)
 

@@ -7,6 +7,8 @@ same seconds.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from matplotlib.axes import Axes
 
 from plots import style
@@ -116,60 +118,54 @@ def _panel(
         )
 
 
-def _draw(machine: Machine, preset: str, dtype: str) -> Picture | None:
-    found = machine.newest(
+def _frame(axes: Axes, layers: list[str], most: float) -> None:
+    """A row for each layer, the compiler's loops as an upright line."""
+    axes.axvline(1, color=style.INK, linewidth=1, zorder=1)
+    axes.set_yticks(range(len(layers)), layers)
+    axes.set_ylim(len(layers) - 0.45, -0.55)
+    axes.grid(False, axis="y")
+    for edge in range(1, len(layers)):
+        axes.axhline(edge - 0.5, color=style.FAINT, linewidth=0.5, alpha=0.5, zorder=0)
+    axes.set(xscale="log", xlabel="times as fast as the compiler's loops")
+    style.log_axis(axes.xaxis, LEFT, most, [tick for tick in TICKS if tick < most])
+
+
+def _is_kernel(preset: str, dtype: str) -> Callable[[Record], bool]:
+    return (
         lambda r: r.kind == "kernel"
         and r.text("preset") == preset
         and r.text("dtype") == dtype
         and r.threads == 1
-        and r.interval("x_compiler") is not None
     )
+
+
+def _draw(machine: Machine, preset: str, dtype: str) -> Picture | None:
+    is_kernel = _is_kernel(preset, dtype)
+    found = machine.newest(lambda r: is_kernel(r) and r.interval("x_compiler") is not None)
     if found is None:
         return None
     run = found[0]
-    records = run.having(
-        lambda r: r.kind == "kernel"
-        and r.text("preset") == preset
-        and r.text("dtype") == dtype
-        and r.threads == 1
-    )
+    records = run.having(is_kernel)
     batches = _chosen_batches(records)
     layers = list(dict.fromkeys(r.text("layer") for r in records))
     references = _references(records)
     most = max(ratio.hi for r in records if (ratio := _ratio(r, references)))
-    figure, panels = style.canvas(
-        1, len(batches), (9.4, 1.5 + 0.62 * len(layers)), sharex=True, sharey=True
-    )
+    size = (9.4, 1.5 + 0.62 * len(layers))
+    figure, panels = style.canvas(1, len(batches), size, sharex=True, sharey=True)
     for axes, batch in zip(panels, batches):
-        axes.axvline(1, color=style.INK, linewidth=1, zorder=1)
-        axes.set_xscale("log")
-        _panel(
-            axes,
-            layers,
-            [r for r in records if r.batch == batch or r.text("backend") == "reference"],
-            references,
-        )
+        here = [r for r in records if r.batch == batch or r.text("backend") == "reference"]
+        _frame(axes, layers, most * 1.15)
+        _panel(axes, layers, here, references)
         axes.set_title(f"batches of {rows_text(batch)}")
-        axes.set_yticks(range(len(layers)), layers)
-        axes.set_ylim(len(layers) - 0.45, -0.55)
-        axes.grid(False, axis="y")
-        for edge in range(1, len(layers)):
-            axes.axhline(edge - 0.5, color=style.FAINT, linewidth=0.5, alpha=0.5, zorder=0)
-        style.log_axis(
-            axes.xaxis, LEFT, most * 1.15, [tick for tick in TICKS if tick < most * 1.15]
-        )
-        axes.set_xlabel("times as fast as the compiler's loops")
     title = f"What hand-tuned kernels are worth, layer by layer: {preset}, {dtype}"
     note = (
         "One thread, warm; 1 is the same layer in plain C, vectorised by the compiler at the same"
         " instruction set. Further right is faster.\nBars: 95 % intervals, mostly narrower than the"
         " marker. Hollow: noisy. ◂ + at the edge: the scalar reference, timed at one batch."
     )
-    style.finish(figure, title, style.caption(machine.name, [run], note), panels, columns=7)
-    alt = (
-        f"Speed of {len(layers)} layers of {preset} by backend, relative to compiled loops, at"
-        f" batches {batches}."
-    )
+    sources = [(machine.name, run)]
+    style.finish(figure, title, style.caption(note, sources), panels, columns=7)
+    alt = f"Speed of {len(layers)} layers of {preset} by backend, relative to compiled loops."
     return Picture(f"layers-{preset}-{dtype}", title, alt, figure)
 
 

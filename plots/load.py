@@ -80,8 +80,10 @@ def is_highest(record: Record) -> bool:
 
 
 def newest_server(machine: Machine, preset: str) -> tuple[Run, list[Record]] | None:
-    """The newest run in which that model served, and all its valid lines of kind load."""
-    found = machine.newest(lambda r: (is_point(r) or is_highest(r)) and r.text("preset") == preset)
+    """The newest run in which that model served at several rates, else one that only searched, and
+    all its valid lines of kind load."""
+    found = machine.newest(lambda r: is_point(r) and r.text("preset") == preset)
+    found = found or machine.newest(lambda r: is_highest(r) and r.text("preset") == preset)
     if found is None:
         return None
     return found[0], found[0].having(lambda r: r.kind == "load" and r.text("preset") == preset)

@@ -43,7 +43,7 @@ def formats_text(record: Record) -> str:
 
 
 def formats_in_short(formats: str) -> str:
-    """Mixed formats as --dtype takes them: the one that most layers have, then those that differ."""
+    """Mixed formats as --dtype takes them: what most layers have, then those that differ."""
     if "=" not in formats:
         return formats
     layers = formats.split(",")

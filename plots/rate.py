@@ -4,9 +4,11 @@ objective."""
 from __future__ import annotations
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from plots import style
 from plots.load import (
+    Objective,
     engine,
     is_highest,
     is_point,
@@ -44,11 +46,13 @@ def _curves(
             )
 
 
-def _found(axes: Axes, records: list[Record], limit: float, looks: dict[str, style.Look]) -> None:
+def _found(
+    axes: Axes, records: list[Record], limit: float, slo: str, looks: dict[str, style.Look]
+) -> None:
     """Each search's outcome on the objective's line, with its interval; beside other work, too."""
     for r in records:
         highest = r.interval("highest")
-        if not is_highest(r) or highest is None or seats(r) not in looks:
+        if not is_highest(r) or highest is None or r.text("slo") != slo:
             continue
         beside = r.text("antagonist") not in ("", "none")
         colour = looks[seats(r)].colour
@@ -84,6 +88,44 @@ def _found(axes: Axes, records: list[Record], limit: float, looks: dict[str, sty
         )
 
 
+def _knees(axes: Axes, records: list[Record], slo: str, looks: dict[str, style.Look]) -> None:
+    """Where latency begins to climb, as a triangle on the axis of rates."""
+    for r in records:
+        knee = r.number("knee")
+        if knee and r.text("slo") == slo and r.text("antagonist") in ("", "none"):
+            foot = axes.get_xaxis_transform()
+            colour = looks[seats(r)].colour
+            axes.plot(
+                knee, 0, marker="^", markersize=9, color=colour, transform=foot, clip_on=False
+            )
+
+
+def _figure(records: list[Record], slo: str, limit: Objective) -> tuple[Figure, list[Axes]]:
+    """A panel for each backend and format, all on the same scale of latency."""
+    seen = [p for r in records if (p := percentile_ms(r, limit.percentile))]
+    engines = list(dict.fromkeys(engine(r) for r in records))
+    looks = style.looks_of(seats(r) for r in records)
+    columns = min(3, len(engines))
+    rows = -(-len(engines) // columns)
+    size = (10.4 if columns == 3 else 4.9 * max(columns, 1.5), 1.5 + 3.3 * rows)
+    figure, panels = style.canvas(rows, columns, size, sharey=True)
+    ms = limit.ns * 1e-6
+    for place, (axes, name) in enumerate(zip(panels, engines)):
+        here = [r for r in records if engine(r) == name]
+        _curves(axes, here, limit.percentile, looks)
+        style.limit_line(axes, ms, slo)
+        _found(axes, here, ms, slo, looks)
+        _knees(axes, here, slo, looks)
+        axes.set(yscale="log", title=name, xlim=(0, None), xlabel="queries a second, offered")
+        least, most = min(p.lo for p in seen), max(p.hi for p in seen)
+        style.log_axis(axes.yaxis, min(ms * 0.3, least * 0.8), max(ms * 4, most * 1.25))
+        if place % columns == 0:
+            axes.set_ylabel(f"{limit.percentile} of latency, ms (log scale)")
+    for axes in panels[len(engines) :]:
+        axes.set_visible(False)
+    return figure, panels
+
+
 def _draw(machine: Machine, preset: str) -> Picture | None:
     found = newest_server(machine, preset)
     if found is None:
@@ -94,52 +136,20 @@ def _draw(machine: Machine, preset: str) -> Picture | None:
     limit = objective(slo)
     if limit is None:
         return None
-    seen = [p for r in records if (p := percentile_ms(r, limit.percentile))]
-    engines = list(dict.fromkeys(engine(r) for r in records))
-    looks = style.looks_of(seats(r) for r in records)
-    columns = min(3, len(engines))
-    rows = -(-len(engines) // columns)
-    figure, panels = style.canvas(
-        rows, columns, (4.6 * columns if columns < 3 else 10.4, 1.5 + 3.3 * rows), sharey=True
-    )
-    for axes, name in zip(panels, engines):
-        here = [r for r in records if engine(r) == name]
-        _curves(axes, here, limit.percentile, looks)
-        axes.axhline(
-            limit.ns * 1e-6,
-            color=style.INK,
-            linewidth=1.3,
-            linestyle=(0, (6, 2)),
-            zorder=4,
-            label=f"SLO, {slo}",
-        )
-        _found(axes, here, limit.ns * 1e-6, looks)
-        axes.set(yscale="log", title=name, xlim=(0, None))
-        style.log_axis(
-            axes.yaxis,
-            min(limit.ns * 0.3e-6, *(p.lo * 0.8 for p in seen)),
-            max(limit.ns * 4e-6, *(p.hi * 1.25 for p in seen)),
-        )
-        axes.set_xlabel("queries a second, offered")
-    for axes in panels[len(engines) :]:
-        axes.set_visible(False)
-    for axes in panels[::columns]:
-        axes.set_ylabel(f"{limit.percentile} of latency, ms (log scale)")
+    figure, panels = _figure(records, slo, limit)
     title = f"How many queries a second hold {slo}: {preset} on {machine.name}"
-    first = records[0]
     note = (
         "Open loop, Poisson arrivals, latency from the scheduled arrival; candidates of a query:"
-        f" {first.text('candidates')}. Lines: instances × threads.\nUpright strokes: the highest"
-        " rate that holds the objective, with its 95 % interval. Bars: 95 % intervals; hollow:"
-        " noisy; invalid ones are left out."
+        f" {records[0].text('candidates')}. Lines: instances × threads.\nUpright strokes: the"
+        " highest rate that holds the objective, with its 95 % interval; triangles: knees."
+        " Bars: 95 % intervals;"
+        " hollow: noisy; invalid ones are left out."
     )
-    style.finish(figure, title, style.caption(machine.name, [run], note), panels, columns=4)
-    best = max(
-        (h.median for r in records if is_highest(r) and (h := r.interval("highest"))), default=0.0
-    )
+    style.finish(figure, title, style.caption(note, [(machine.name, run)]), panels)
+    rates = (h.median for r in records if is_highest(r) and (h := r.interval("highest")))
     alt = (
-        f"{limit.percentile} against offered rate; the most that holds {slo} is {best:,.0f} queries"
-        " a second."
+        f"{limit.percentile} against offered rate; at most {max(rates, default=0):,.0f} queries a"
+        f" second hold {slo}."
     )
     return Picture(f"rate-{preset}", title, alt, figure)
 

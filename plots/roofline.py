@@ -165,7 +165,9 @@ def _draw(machine: Machine, preset: str, dtype: str) -> Picture | None:
         " right: they use each byte of weights more often."
     )
     runs = [run] if ceilings[0] is run else [run, ceilings[0]]
-    style.finish(figure, title, style.caption(machine.name, runs, note), panels, columns=6)
+    style.finish(
+        figure, title, style.caption(note, [(machine.name, run) for run in runs]), panels, columns=6
+    )
     alt = (
         f"{len(records)} kernels of {preset} in {dtype}; the peak is {peak:.0f} billion operations"
         " a second on one thread."

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator  # noqa: E402
 
 from plots.records import Interval, Record, Run  # noqa: E402
 
+LETTERS_AN_INCH = 18
 INK = "#1c1c1d"
 FAINT = "#8a8a8b"
 PAPER = "#fefefe"
@@ -204,20 +206,33 @@ def log_axis(axis: Axis, least: float, most: float, ticks: Sequence[float] | Non
     axis.set_major_formatter(FuncFormatter(plain))
 
 
-def caption(machine: str, runs: Sequence[Run], note: str) -> str:
-    """What a picture shows, where and when it was measured, and by which command."""
-    sources = []
-    for run in runs:
+def limit_line(axes: Axes, limit: float, slo: str, upright: bool = False) -> None:
+    """The objective: one look in all pictures."""
+    draw = axes.axvline if upright else axes.axhline
+    draw(limit, color=INK, linewidth=1.3, linestyle=(0, (6, 2)), zorder=1, label=f"SLO, {slo}")
+
+
+def caption(note: str, sources: Sequence[tuple[str, Run]]) -> str:
+    """What a picture shows, where and when it was measured, and by which command. Sources: machines
+    by name and their runs."""
+    lines = [note]
+    for machine, run in sources:
         cpu = run.machine.text("cpu")
         day = run.time.replace("T", " ").rstrip("Z")
-        sources.append(
-            f"{machine} ({cpu}), {day} UTC, commit {run.machine.text('commit')}: {run.command}"
-        )
-    return "\n".join([note, *dict.fromkeys(sources)])
+        commit = run.machine.text("commit")
+        lines.append(f"{machine} ({cpu}), {day} UTC, commit {commit}: {run.command}")
+    return "\n".join(dict.fromkeys(lines))
+
+
+def _wrapped(text: str, inches: float) -> str:
+    """Lines that fit the width of a figure in the caption's small letters."""
+    letters = int(inches * LETTERS_AN_INCH)
+    lines = (textwrap.wrap(line, letters, break_on_hyphens=False) for line in text.split("\n"))
+    return "\n".join(line for wrapped in lines for line in wrapped)
 
 
 def finish(
-    figure: Figure, title: str, text: str, legend: Sequence[Axes] = (), columns: int = 4
+    figure: Figure, title: str, text: str, legend: Sequence[Axes] = (), columns: int = 5
 ) -> None:
     """Title above, one legend for all panels below it, caption below everything."""
     handles: dict[str, object] = {}
@@ -225,6 +240,8 @@ def finish(
         for handle, label in zip(*axes.get_legend_handles_labels()):
             handles.setdefault(label, handle)
     height = figure.get_figheight()
+    text = _wrapped(text, figure.get_figwidth())
+    columns = min(columns, max(len(handles), 1))
     aside = [
         figure.text(
             0.012, 1 - 0.06 / height, title, ha="left", va="top", fontsize=11.5, fontweight="bold"

@@ -138,7 +138,7 @@ def _draw(machine: Machine, preset: str) -> Picture | None:
         " threads enter another part of the machine.\n"
         f"Bars: 95 % intervals; hollow: noisy; {len(lost)} invalid left out."
     )
-    style.finish(figure, title, style.caption(machine.name, [run], note))
+    style.finish(figure, title, style.caption(note, [(machine.name, run)]))
     alt = f"Speed-up of {preset} and its layers on up to {most} threads."
     return Picture(f"threads-{preset}", title, alt, figure)
 
