@@ -153,7 +153,7 @@ def _frame(axes: Axes, choices: list[Choice], limit: Objective, slo: str, curren
     costs = [c.cost for c in choices]
     style.log_axis(axes.xaxis, min(costs) * 0.5, max(costs) * 1.2)
     least, most = min(c.latency.lo for c in choices), max(c.latency.hi for c in choices)
-    style.log_axis(axes.yaxis, least * 0.5, most * 1.3)
+    style.log_axis(axes.yaxis, least * 0.5, max(most, limit.ns * 1e-6) * 1.3)
 
 
 def _draw(machines: list[Machine], prices: dict[str, Price], preset: str) -> Picture | None:

@@ -9,6 +9,7 @@ from plots.load import (
     engine,
     is_highest,
     is_point,
+    newest_load,
     newest_server,
     objective,
     percentile_ms,
@@ -72,31 +73,28 @@ def _best_setting(records: list[Record]) -> tuple[str, str] | None:
     return (engine(best), seats(best)) if best else None
 
 
-def _chosen(records: list[Record]) -> list[tuple[str, Record]]:
+def _is_alone(record: Record) -> bool:
+    """One query at a time, with nothing beside it."""
+    return record.text("scenario") == "single-stream" and record.text("antagonist") in ("", "none")
+
+
+def _under_load(records: list[Record], setting: tuple[str, str]) -> list[tuple[str, Record]]:
     """One query at a time, then rising rates, evenly chosen where there are many."""
-    setting = _best_setting(records)
-    if setting is None:
-        return []
-    alone = [
-        ("one query at a time", r)
-        for r in records
-        if r.text("scenario") == "single-stream"
-        and engine(r) == setting[0]
-        and r.text("antagonist") in ("", "none")
-        and r.members("histogram")
-    ][:1]
-    points = sorted(
-        (
-            r
-            for r in records
-            if is_point(r) and (engine(r), seats(r)) == setting and r.members("histogram")
-        ),
-        key=lambda r: r.number("offered") or 0,
-    )
+    alone = [r for r in records if _is_alone(r) and engine(r) == setting[0]][:1]
+    points = [r for r in records if is_point(r) and (engine(r), seats(r)) == setting]
+    points.sort(key=lambda r: r.number("offered") or 0)
     step = max(1, -(-len(points) // MOST_RATES))
-    return alone + [
-        (f"{r.number('offered') or 0:,.0f} queries/s", r) for r in points[::-1][::step][::-1]
-    ]
+    rates = [(f"{r.number('offered') or 0:,.0f} queries/s", r) for r in points[::-1][::step]]
+    return [("one query at a time", r) for r in alone] + rates[::-1]
+
+
+def _chosen(records: list[Record]) -> list[tuple[str, Record]]:
+    """What serves most at several rates; where nothing serves, each way to answer one query."""
+    records = [r for r in records if r.members("histogram")]
+    setting = _best_setting(records)
+    if setting:
+        return _under_load(records, setting)
+    return [(f"{engine(r)}, {seats(r)}", r) for r in records if _is_alone(r)]
 
 
 def _objective(axes: Axes, slo: str) -> None:
@@ -117,7 +115,7 @@ def _objective(axes: Axes, slo: str) -> None:
         )
 
 
-def _frame(axes: Axes, records: list[Record]) -> None:
+def _frame(axes: Axes, records: list[Record], slo: str) -> None:
     """The tail has as much room as the middle; its shares are named by their percentiles."""
     axes.set(xscale="log", yscale="log", ylim=(5e-4, 1.1))
     axes.set(xlabel="latency, ms (log scale)", ylabel="share of queries that take longer")
@@ -126,11 +124,13 @@ def _frame(axes: Axes, records: list[Record]) -> None:
     axes.minorticks_off()
     seen = [x for r in records for x, share in _beyond(r) if share > 5e-4]
     seen += [p.hi * 1e-6 for r in records for p in r.intervals("latency").values()]
+    limit = objective(slo)
+    seen += [limit.ns * 1e-6] if limit else []
     style.log_axis(axes.xaxis, min(seen) * 0.9, max(seen) * 1.1)
 
 
 def _draw(machine: Machine, preset: str) -> Picture | None:
-    found = newest_server(machine, preset)
+    found = newest_server(machine, preset) or newest_load(machine, preset)
     chosen = _chosen(found[1]) if found else []
     if found is None or not chosen:
         return None
@@ -140,16 +140,17 @@ def _draw(machine: Machine, preset: str) -> Picture | None:
     for label, record in chosen:
         _line(panels[0], record, looks[label], label)
     _objective(panels[0], slo_of(records))
-    _frame(panels[0], [record for _, record in chosen])
+    _frame(panels[0], [record for _, record in chosen], slo_of(records))
     server = chosen[-1][1]
+    said = f"{engine(server)}, {seats(server)}, what serves most"
     title = f"How long queries take: {preset} on {machine.name}"
     note = (
-        f"{engine(server)}, {seats(server)}: what serves most. A line that passes left of the"
+        f"{said if is_point(server) else 'One query at a time'}. A line that passes left of the"
         " square holds the objective. Lines: histogram;\nmarkers: percentiles with 95 % intervals,"
         " hollow where noisy. A percentile that a run is too short for is left out."
     )
     style.finish(figure, title, style.caption(note, [(machine.name, run)]), panels)
-    alt = f"Share of queries of {preset} beyond each latency, alone and at {len(chosen)} loads."
+    alt = f"Share of queries of {preset} beyond each latency, {len(chosen)} lines."
     return Picture(f"latency-{preset}", title, alt, figure)
 
 

@@ -89,6 +89,11 @@ def newest_server(machine: Machine, preset: str) -> tuple[Run, list[Record]] | N
     return found[0], found[0].having(lambda r: r.kind == "load" and r.text("preset") == preset)
 
 
+def newest_load(machine: Machine, preset: str) -> tuple[Run, list[Record]] | None:
+    """The newest run under any load at all, where no server was measured."""
+    return machine.newest(lambda r: r.kind == "load" and r.text("preset") == preset)
+
+
 def slo_of(records: list[Record]) -> str:
     """The objective that most of the records were measured against."""
     texts = [r.text("slo") for r in records if objective(r.text("slo"))]

@@ -187,15 +187,13 @@ def plain(value: float, _position: object = None) -> str:
 
 
 def log_ticks(least: float, most: float) -> list[float]:
-    """1, 2, 5, 10, ... between two numbers above 0; in a wide range tenfold steps only."""
+    """1, 2, 5, 10, ... between two numbers above 0; more in a narrow range, fewer in a wide one."""
     decades = range(math.floor(math.log10(least)), math.ceil(math.log10(most)) + 1)
-    steps = (1, 2, 5) if most / least < 2e3 else (1,)
-    return [
-        tick
-        for decade in decades
-        for step in steps
-        if least <= (tick := step * 10.0**decade) <= most
-    ]
+    steps: tuple[float, ...] = (1, 2, 5) if most / least < 2e3 else (1,)
+    if most / least < 8:
+        steps = (1, 1.5, 2, 3, 4, 5, 6, 8)
+    ticks = (step * 10.0**decade for decade in decades for step in steps)
+    return [tick for tick in ticks if least <= tick <= most]
 
 
 def log_axis(axis: Axis, least: float, most: float, ticks: Sequence[float] | None = None) -> None:

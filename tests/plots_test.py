@@ -182,6 +182,7 @@ class Arithmetic(unittest.TestCase):
 
     def test_ticks_are_round(self) -> None:
         self.assertEqual(style.log_ticks(0.9, 60), [1, 2, 5, 10, 20, 50])
+        self.assertEqual(style.log_ticks(0.9, 4), [1, 1.5, 2, 3, 4])
         self.assertEqual(style.log_ticks(0.01, 100), [0.01, 0.1, 1, 10, 100])
 
     def test_intervals_turn_around(self) -> None:
