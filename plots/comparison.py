@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from plots import evidence
 from plots.load import is_highest
+from plots.picture import formats_text, rows_text
 from plots.records import Interval, Machine, Record
 from plots.tables import OTHERS, number, percent, spread
 
@@ -94,7 +95,8 @@ def _best(machine: Machine, unit: str, wanted: Callable[[Record], bool]) -> str:
     if found is None:
         return "–"
     best = max(found[1], key=lambda r: r.number(unit) or 0)
-    return number(best.number(unit), 4) + (" ~" if best.noisy else "")
+    how = f" ({formats_text(best)}, {rows_text(best.batch)})" if best.kind == "model" else ""
+    return number(best.number(unit), 4) + how + (" ~" if best.noisy else "")
 
 
 def _ceiling(op: str, words: str, alone: bool) -> Callable[[Record], bool]:
@@ -137,7 +139,7 @@ def _is_ours(preset: str, alone: bool) -> Callable[[Record], bool]:
 
 def _speeds(machines: list[Machine]) -> Comparison:
     comparison = Comparison(
-        "What the whole model reaches, rows/s, the best batch and format (~ noisy)"
+        "What the whole model reaches, rows/s, in its best format and batch (~ noisy)"
     )
     for preset in dict.fromkeys(p for m in machines for p in m.values("preset", ("model",))):
         for alone, threads in ((True, "one thread"), (False, "all threads")):

@@ -2,6 +2,7 @@
 "use strict";
 
 const data = JSON.parse(document.getElementById("data").textContent);
+const USUAL_SLO = "p99=10ms"; // what `ektm load` and `ektm choose` ask for unless told otherwise
 const byId = (id) => document.getElementById(id);
 const priceFields = [...document.querySelectorAll(".price")];
 const boundFields = [...document.querySelectorAll(".bound")];
@@ -303,6 +304,7 @@ function start() {
       : 1;
   for (const field of boundFields) field.value = "";
   for (const name of ["slo", "workload"]) if (byId(name)) byId(name).selectedIndex = 0;
+  if (data.evidence.slos.includes(USUAL_SLO)) byId("slo").value = USUAL_SLO;
   if (byId("antagonist")) byId("antagonist").checked = false;
   for (const field of fields()) field.dataset.start = field.type === "checkbox" ? "" : field.value;
 }
