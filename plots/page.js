@@ -255,6 +255,8 @@ function showCommand(asked) {
   const bounds = Object.entries(asked.quality).map(([name, bound]) => `${name}=${bound}`);
   if (bounds.length) words.push(`--min-quality ${bounds.join(",")}`);
   if (asked.antagonist) words.push("--antagonist");
+  if (data.evidence.workloads.length > 1)
+    for (const [name, value] of Object.entries(asked.workload)) words.push(`--${name} '${value}'`);
   byId("command").textContent = words.join(" ");
 }
 
