@@ -103,16 +103,9 @@ def _roof(axes: Axes, records: list[Record]) -> None:
 
 
 def _runs(machine: Machine, preset: str) -> list[Run]:
-    """The newest run of our own backends, and the newest of frameworks: they are commands of their
-    own."""
-    ours = machine.newest(
-        lambda r: _wanted(preset)(r) and r.text("backend") in ("compiler", "reference")
-    )
-    any_of_ours = ours or machine.newest(
-        lambda r: _wanted(preset)(r) and r.text("backend") not in FRAMEWORKS
-    )
-    theirs = machine.newest(lambda r: _wanted(preset)(r) and r.text("backend") in FRAMEWORKS)
-    return [found[0] for found in (any_of_ours, theirs) if found]
+    """The newest run of our own backends, and the newest of frameworks."""
+    found = (machine.newest(_wanted(preset), command) for command in ("bench", "frameworks"))
+    return [run for run, _ in filter(None, found)]
 
 
 def _competitors(runs: list[Run], preset: str) -> list[Record]:

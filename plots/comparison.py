@@ -90,8 +90,10 @@ def _facts(machines: list[Machine]) -> Comparison:
     )
 
 
-def _best(machine: Machine, unit: str, wanted: Callable[[Record], bool]) -> str:
-    found = machine.newest(wanted)
+def _best(
+    machine: Machine, unit: str, wanted: Callable[[Record], bool], subcommand: str = ""
+) -> str:
+    found = machine.newest(wanted, subcommand)
     if found is None:
         return "–"
     best = max(found[1], key=lambda r: r.number(unit) or 0)
@@ -127,13 +129,11 @@ def _ceilings(machines: list[Machine]) -> Comparison:
 
 
 def _is_ours(preset: str, alone: bool) -> Callable[[Record], bool]:
-    """Frameworks' runs time ours, too, but only to compare with; they have no roof."""
-    return lambda r: (
-        r.kind == "model"
+    return (
+        lambda r: r.kind == "model"
         and r.text("preset") == preset
         and r.text("backend") not in OTHERS
         and (r.threads == 1) == alone
-        and r.number("roofline") is not None
     )
 
 
@@ -143,7 +143,7 @@ def _speeds(machines: list[Machine]) -> Comparison:
     )
     for preset in dict.fromkeys(p for m in machines for p in m.values("preset", ("model",))):
         for alone, threads in ((True, "one thread"), (False, "all threads")):
-            cells = [_best(m, "rows_per_s", _is_ours(preset, alone)) for m in machines]
+            cells = [_best(m, "rows_per_s", _is_ours(preset, alone), "bench") for m in machines]
             comparison.lines.append(Line(f"{preset}, {threads}", cells))
     return comparison
 

@@ -142,8 +142,8 @@ def _draw(machine: Machine, preset: str) -> Picture | None:
         "Open loop, Poisson arrivals, latency from the scheduled arrival; candidates of a query:"
         f" {records[0].text('candidates')}. Lines: instances × threads.\nUpright strokes: the"
         " highest rate that holds the objective, with its 95 % interval; triangles: knees,"
-        " beyond which waiting is longer than computing. Bars: 95 % intervals; hollow: noisy; invalid"
-        " ones are left out."
+        " beyond which waiting is longer than computing. Bars: 95 % intervals; hollow: noisy;"
+        " invalid ones are left out."
     )
     style.finish(figure, title, style.caption(note, [(machine.name, run)]), panels)
     rates = (h.median for r in records if is_highest(r) and (h := r.interval("highest")))

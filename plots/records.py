@@ -128,10 +128,10 @@ class Run:
     @property
     def command(self) -> str:
         """As a user would type it; older runs did not write down what they were asked."""
-        words = ["ektm", self.machine.text("command") or self._subcommand()]
-        return " ".join(words + self.machine.texts("arguments"))
+        return " ".join(["ektm", self.subcommand, *self.machine.texts("arguments")])
 
-    def _subcommand(self) -> str:
+    @property
+    def subcommand(self) -> str:
         """A machine line does not name its command, but only one command writes each kind of
         record."""
         if any(record.kind == "load" for record in self.records):
@@ -155,9 +155,14 @@ class Machine:
     name: str
     runs: list[Run] = field(default_factory=list)
 
-    def newest(self, wanted: Callable[[Record], bool]) -> tuple[Run, list[Record]] | None:
-        """The newest run with records that are wanted, and these."""
+    def newest(
+        self, wanted: Callable[[Record], bool], subcommand: str = ""
+    ) -> tuple[Run, list[Record]] | None:
+        """The newest run with records that are wanted, and these. Runs of frameworks time some of
+        ours, too, to compare with: a subcommand, where given, keeps such runs apart."""
         for run in self.runs:
+            if subcommand not in ("", run.subcommand):
+                continue
             found = run.having(wanted)
             if found:
                 return run, found

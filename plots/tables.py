@@ -120,11 +120,8 @@ def layers(machine: Machine) -> Table | None:
 def models(machine: Machine) -> Table | None:
     """Whole passes of the newest run of each command."""
     rows: list[Record] = []
-    for theirs in (False, True):
-        found = machine.newest(
-            lambda r: r.kind == "model"
-            and (r.text("backend") in ("pytorch", "onnxruntime")) == theirs
-        )
+    for command in ("bench", "frameworks"):
+        found = machine.newest(lambda r: r.kind == "model", command)
         rows += found[1] if found else []
     if not rows:
         return None
@@ -155,7 +152,7 @@ def models(machine: Machine) -> Table | None:
                 f"{r.threads} {r.text('placement')}",
                 number(r.batch),
                 spread(_per_row(r)),
-                number(r.number("rows_per_s"), 6),
+                number(r.number("rows_per_s"), 4),
                 percent(r.number("roofline")),
                 spread(r.interval("x_compiler")),
                 _versus(r),
@@ -199,7 +196,7 @@ def loads(machine: Machine) -> Table | None:
             r.text("scenario") + (", highest" if r.text("finding") == "highest" else "") + _mark(r)
         )
         highest = r.interval("highest")
-        offered = spread(highest) if highest else number(r.number("offered"), 5)
+        offered = spread(highest) if highest else number(r.number("offered"), 4)
         table.rows.append(
             [
                 scenario,
@@ -208,8 +205,8 @@ def loads(machine: Machine) -> Table | None:
                 r.text("antagonist"),
                 r.text("holds") or "–",
                 offered,
-                number(r.number("completed"), 5),
-                number(r.number("rows_per_s"), 6),
+                number(r.number("completed"), 4),
+                number(r.number("rows_per_s"), 4),
                 *(_latency(r, p) for p in ("p50", "p95", "p99", "p99.9")),
                 number(r.number("shed")),
             ]
