@@ -367,10 +367,28 @@ static bool set(struct arguments *o, enum command_option option, char *arg, stru
                                : true;
 }
 
+static bool set_own(const struct own_option *own, const char *text, struct fault *fault)
+{
+    char *end;
+    if (own->number)
+        return parse_number(own->number, text, (uint64_t)own->low, (uint64_t)own->high, own->name,
+                            fault);
+    if (own->text)
+        return parse_text(own->text, text, own->name, fault);
+    if (own->flag)
+        return *own->flag = true;
+    *own->real = strtod(text, &end);
+    return end != text && *end == '\0' && *own->real >= own->low && *own->real <= own->high
+               ? true
+               : fault_caller(fault, "--%s: '%s' is not a number from %g to %g", own->name, text,
+                              own->low, own->high);
+}
+
 /* What the parser fills, and how many files it must find. */
 struct taken {
     struct arguments *arguments;
     size_t files;
+    const struct own_option *own; /* NULL: none */
 };
 
 static bool take_file(struct taken *taken, const char *name, struct fault *fault)
@@ -408,6 +426,8 @@ static error_t parser(int key, char *arg, struct argp_state *state)
         fine = take_file(taken, arg, &fault);
     else if (key == ARGP_KEY_END)
         fine = check_files(taken, &fault);
+    else if (taken->own && key >= KEY + OPTIONS && key < KEY + OPTIONS + OWN_OPTIONS_MAX)
+        fine = set_own(&taken->own[key - KEY - OPTIONS], arg, &fault);
     else if (key < KEY || key >= KEY + OPTIONS)
         return ARGP_ERR_UNKNOWN;
     else
@@ -420,8 +440,17 @@ static error_t parser(int key, char *arg, struct argp_state *state)
 void arguments_parse(struct arguments *arguments, options_set accepted, const char *about, int argc,
                      char **argv)
 {
-    struct argp_option taken[OPTIONS + 1] = {{0}};
+    arguments_parse_own(arguments, accepted, NULL, about, argc, argv);
+}
+
+void arguments_parse_own(struct arguments *arguments, options_set accepted,
+                         const struct own_option *own, const char *about, int argc, char **argv)
+{
+    struct argp_option taken[OPTIONS + OWN_OPTIONS_MAX + 1] = {{0}};
     size_t count = 0;
+    for (int o = 0; own && own[o].name; o++)
+        taken[count++] =
+            (struct argp_option){own[o].name, KEY + OPTIONS + o, own[o].value, 0, own[o].about, 0};
     for (unsigned o = 0; o < OPTIONS; o++) {
         bool one = (accepted & TAKES_ONE(o)) == TAKES_ONE(o);
         if (!(accepted & TAKES(o)))
@@ -432,7 +461,7 @@ void arguments_parse(struct arguments *arguments, options_set accepted, const ch
                                                    : NULL;
         taken[count++].doc = one && alone[o].about ? alone[o].about : all[o].doc;
     }
-    struct taken input = {arguments, (size_t)(accepted >> 120)};
+    struct taken input = {arguments, (size_t)(accepted >> 120), own};
     struct argp argp = {.options = taken,
                         .parser = parser,
                         .args_doc = input.files == FILES_ANY ? "RESULTS..."

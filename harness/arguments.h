@@ -111,6 +111,23 @@ struct arguments {
 void arguments_parse(struct arguments *arguments, options_set accepted, const char *about, int argc,
                      char **argv);
 
+/* An option that one command alone has: where its value goes is the one pointer that is not NULL.
+ */
+struct own_option {
+    const char *name, *value, *about; /* value: as --help names it; NULL for a flag            */
+    uint64_t *number;                 /* a whole number from `low` to `high`                   */
+    double *real;                     /* a number from `low` to `high`                         */
+    const char **text;                /* not empty                                             */
+    bool *flag;
+    double low, high;
+};
+
+enum { OWN_OPTIONS_MAX = 24 };
+
+/* The same for a command with options of its own, ended by a name of NULL. */
+void arguments_parse_own(struct arguments *arguments, options_set accepted,
+                         const struct own_option *own, const char *about, int argc, char **argv);
+
 /* Whether `name` is in the list or the option was not given. */
 bool names_admit(const struct names *names, const char *name);
 

@@ -28,12 +28,15 @@ bool activations_make(struct activations *activations, const struct model *model
     activations->computed = memory_alloc(activations->computed_bytes, PAGES_THP);
     const size_t labels = rows_max * (model->ektm.config.tasks + 1);
     activations->label = malloc(labels + 1);
-    if (!activations->block || !activations->computed || !activations->label) {
+    activations->user = malloc((rows_max + 1) * sizeof *activations->user);
+    if (!activations->block || !activations->computed || !activations->label ||
+        !activations->user) {
         activations_free(activations);
         return fault_memory(fault, "the activations of a batch");
     }
 
     memset(activations->label, LABEL_MISSING, labels);
+    memset(activations->user, 0xff, rows_max * sizeof *activations->user); /* USER_NONE */
     struct ektm_memory *memory = &activations->memory;
     char *at = activations->block;
     memory->buffer[BUFFER_IDS] = (struct tensor){NULL, 1, DTYPE_I32};
@@ -80,6 +83,7 @@ void activations_free(struct activations *activations)
     memory_free(activations->memory.buffer[BUFFER_IDS].data,
                 activations->ids_max * sizeof(int32_t));
     free(activations->label);
+    free(activations->user);
     memory_free(activations->block, activations->block_bytes);
     memory_free(activations->computed, activations->computed_bytes);
     *activations = (struct activations){0};

@@ -7,6 +7,9 @@
 /* A label that nobody gave. */
 enum { LABEL_MISSING = 2 };
 
+/* A row's user that nobody named. */
+#define USER_NONE UINT64_MAX
+
 /* The activations of one batch of up to `rows_max` rows with up to `ids_max` ids in all. The caller
  * fills the buffers IDS, BAGS and DENSE and sets memory.ids; predictions appear in BUFFER_P. */
 struct activations {
@@ -17,6 +20,7 @@ struct activations {
     size_t block_bytes, computed_bytes;
     uint8_t *label; /* [rows_max, T + 1]: click, conv1 .. convT, where rows had them: 0, 1 or
                        LABEL_MISSING */
+    uint64_t *user; /* [rows_max], where rows had them; USER_NONE */
 };
 
 /* Buffers are fresh zeros. At most 2^31 - 1 ids. */

@@ -71,13 +71,6 @@ uint64_t zipf_draw(const struct zipf *zipf, struct random *r)
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
-/* Where the ids of a field come from: rank k lies at (k * step + offset) mod rows, with a step that
- * has no common factor with `rows`, so every id has one rank and hot ones are no neighbours. */
-struct field {
-    struct zipf zipf;
-    uint64_t rows, step, offset;
-};
-
 static uint64_t common_factor(uint64_t a, uint64_t b)
 {
     while (b) {
@@ -88,10 +81,10 @@ static uint64_t common_factor(uint64_t a, uint64_t b)
     return a;
 }
 
-static struct field field_make(const struct id_law *law, uint64_t rows, uint64_t seed, size_t index)
+struct id_field id_field_make(const struct id_law *law, uint64_t rows, uint64_t seed, size_t index)
 {
     struct random r = random_stream(seed, UINT64_MAX - index);
-    struct field field = {.rows = rows, .offset = random_below(&r, rows)};
+    struct id_field field = {.law = law->kind, .rows = rows, .offset = random_below(&r, rows)};
     if (law->kind == IDS_ZIPF)
         field.zipf = zipf_make(law->exponent, rows);
     field.step = (uint64_t)(0.6180339887498949 * (double)rows) + 1;
@@ -100,10 +93,10 @@ static struct field field_make(const struct id_law *law, uint64_t rows, uint64_t
     return field;
 }
 
-static int32_t draw(const struct field *field, const struct id_law *law, struct random *r)
+int32_t id_field_draw(const struct id_field *field, struct random *r)
 {
     uint64_t rank =
-        law->kind == IDS_ZIPF ? zipf_draw(&field->zipf, r) - 1 : random_below(r, field->rows);
+        field->law == IDS_ZIPF ? zipf_draw(&field->zipf, r) - 1 : random_below(r, field->rows);
     return (int32_t)((rank * field->step + field->offset) % field->rows);
 }
 
@@ -114,8 +107,7 @@ size_t inputs_ids_per_row(const struct ektm_preset *preset)
 
 /* The bags of one row; returns where the next row's begin. */
 static size_t fill_row(const struct activations *activations, const struct ektm_preset *preset,
-                       const struct id_law *law, const struct field *field, size_t row, size_t at,
-                       struct random *r)
+                       const struct id_field *field, size_t row, size_t at, struct random *r)
 {
     const struct ektm_config *c = &preset->config;
     int32_t *ids = activations->memory.buffer[BUFFER_IDS].data;
@@ -123,7 +115,7 @@ static size_t fill_row(const struct activations *activations, const struct ektm_
     for (size_t f = 0; f < c->fields; f++) {
         size_t count = f < preset->bag_fields ? random_below(r, 2 * preset->bag_ids + 1) : 1;
         while (count-- > 0)
-            ids[at++] = draw(&field[f], law, r);
+            ids[at++] = id_field_draw(&field[f], r);
         bags[row * c->fields + f + 1] = (int32_t)at;
     }
     return at;
@@ -134,17 +126,17 @@ void inputs_random(struct activations *activations, const struct ektm_preset *pr
 {
     const struct ektm_config *c = &preset->config;
     const struct tensor *dense = &activations->memory.buffer[BUFFER_DENSE];
-    struct field field[FIELDS_MAX];
+    struct id_field field[FIELDS_MAX];
     assert(rows <= activations->rows_max && law->kind != IDS_FILE);
     assert(rows * inputs_ids_per_row(preset) <= activations->ids_max);
     for (size_t f = 0; f < c->fields; f++)
-        field[f] = field_make(law, c->rows[f], seed, f);
+        field[f] = id_field_make(law, c->rows[f], seed, f);
 
     size_t at = 0;
     ((int32_t *)activations->memory.buffer[BUFFER_BAGS].data)[0] = 0;
     for (size_t b = 0; b < rows; b++) {
         struct random r = random_stream(seed, b);
-        at = fill_row(activations, preset, law, field, b, at, &r);
+        at = fill_row(activations, preset, field, b, at, &r);
         for (size_t d = 0; d < c->dense; d++)
             real_put(dense, b, d, random_between(&r, -1, 1));
     }
@@ -172,6 +164,7 @@ static bool repeat(struct activations *activations, const struct ektm_config *c,
         real_put(dense, to, d, real_at(dense, row, d));
     memcpy(activations->label + to * (c->tasks + 1), activations->label + row * (c->tasks + 1),
            c->tasks + 1);
+    activations->user[to] = activations->user[row];
     memory->ids += count;
     return true;
 }

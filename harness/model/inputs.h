@@ -30,6 +30,18 @@ struct zipf {
 struct zipf zipf_make(double exponent, uint64_t n);
 uint64_t zipf_draw(const struct zipf *zipf, struct random *r);
 
+/* Where the ids of a field come from: rank k lies at (k * step + offset) mod rows, with a step that
+ * has no common factor with `rows`, so every id has one rank and hot ones are no neighbours. */
+struct id_field {
+    enum id_law_kind law;
+    struct zipf zipf;
+    uint64_t rows, step, offset;
+};
+
+/* Field `index` of the inputs that `seed` names, with ids below `rows`. The law is no file. */
+struct id_field id_field_make(const struct id_law *law, uint64_t rows, uint64_t seed, size_t index);
+int32_t id_field_draw(const struct id_field *field, struct random *r);
+
 /* No row of the preset has more ids than that in all its bags. */
 size_t inputs_ids_per_row(const struct ektm_preset *preset);
 

@@ -1,5 +1,7 @@
 #include "harness/model/rows.h"
 
+#include "reference/operands.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -7,13 +9,13 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* ---- columns --------------------------------------------------------------------------------- */
 
-/* Columns are numbered as EKTM.md lists them: f0 .., d0 .., click, conv1 .. */
+/* Columns are numbered as EKTM.md lists them: f0 .., d0 .., click, conv1 .., and then user. */
 static size_t labels_at(const struct ektm_config *c) { return c->fields + c->dense; }
-static size_t known_columns(const struct ektm_config *c) { return labels_at(c) + 1 + c->tasks; }
+static size_t user_at(const struct ektm_config *c) { return labels_at(c) + 1 + c->tasks; }
+static size_t known_columns(const struct ektm_config *c) { return user_at(c) + 1; }
 
 struct name {
     char text[32];
@@ -28,6 +30,8 @@ static struct name column_name(const struct ektm_config *c, size_t column)
         snprintf(name.text, sizeof name.text, "d%zu", column - c->fields);
     else if (column == labels_at(c))
         snprintf(name.text, sizeof name.text, "click");
+    else if (column == user_at(c))
+        snprintf(name.text, sizeof name.text, "user");
     else
         snprintf(name.text, sizeof name.text, "conv%zu", column - labels_at(c));
     return name;
@@ -44,6 +48,8 @@ static size_t column_of(const struct ektm_config *c, const char *text)
         column = c->fields + number;
     else if (strcmp(text, "click") == 0)
         column = labels_at(c);
+    else if (strcmp(text, "user") == 0)
+        column = user_at(c);
     else if (text[0] == 'c' && number >= 1 && number <= c->tasks)
         column = labels_at(c) + number;
     /* So that neither f01 nor feature1 is f1. */
@@ -51,17 +57,6 @@ static size_t column_of(const struct ektm_config *c, const char *text)
 }
 
 /* ---- sentences ------------------------------------------------------------------------------- */
-
-/* The beginning of a cell, fit to be printed. */
-static struct name shown(const char *cell)
-{
-    struct name name;
-    size_t i = 0;
-    for (; cell[i] && i + 4 < sizeof name.text; i++)
-        name.text[i] = isprint((unsigned char)cell[i]) ? cell[i] : '?';
-    strcpy(name.text + i, cell[i] ? "..." : "");
-    return name;
-}
 
 /* A fault at a cell of the current line. */
 static bool cell_fault(const struct rows *rows, size_t column, struct fault *fault,
@@ -76,76 +71,26 @@ static bool cell_fault(const struct rows *rows, size_t column, struct fault *fau
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    return fault_caller(fault, "%s:%zu: column %zu (%s): '%s' %s", rows->path, rows->line,
+    return fault_caller(fault, "%s:%zu: column %zu (%s): '%s' %s", rows->path, rows->lines.line,
                         rows->position[column] + 1, column_name(rows->config, column).text,
                         shown(cell).text, what);
 }
 
 /* ---- lines ----------------------------------------------------------------------------------- */
 
-/* Room for one more byte and the end of the text. */
-static bool grow(struct rows *rows, size_t length, struct fault *fault)
-{
-    if (length + 2 <= rows->text_room)
-        return true;
-    if (length >= LINE_BYTES_MAX)
-        return fault_caller(fault, "%s:%zu: is longer than %d bytes, the most that is allowed",
-                            rows->path, rows->line, LINE_BYTES_MAX);
-    size_t room = 2 * length + 256;
-    char *text = realloc(rows->text, room);
-    if (!text)
-        return fault_memory(fault, "a line of rows");
-    rows->text = text;
-    rows->text_room = room;
-    return true;
-}
-
-/* Reads a line without its end. `*end`: there is none left. */
+/* Reads a line. `*end`: there is none left. */
 static bool read_line(struct rows *rows, size_t *length, bool *end, struct fault *fault)
 {
-    int byte;
-    bool returned = false; /* the last byte is a carriage return */
-    size_t column = 1;
-    rows->line++;
-    *length = 0;
-    while ((byte = getc_unlocked(rows->file)) != EOF && byte != '\n') {
-        if (byte == '\0')
-            return fault_caller(fault, "%s:%zu: byte %zu is NUL; lines of text are read",
-                                rows->path, rows->line, *length + 1);
-        if (byte == '"')
-            return fault_caller(fault,
-                                "%s:%zu: column %zu: has a quotation mark; cells are not quoted",
-                                rows->path, rows->line, column);
-        if (!grow(rows, *length, fault))
-            return false;
-        column += byte == ',';
-        rows->text[(*length)++] = (char)byte;
-        returned = byte == '\r';
-    }
-    if (byte == EOF && ferror(rows->file))
-        return fault_caller(fault, "%s: cannot be read: %s", rows->path, strerror(errno));
-    *end = byte == EOF && *length == 0;
-    if (*end) {
-        rows->line--;
-        return true;
-    }
-    if (!grow(rows, *length, fault))
+    if (!lines_read(&rows->lines, length, end, fault))
         return false;
-    *length -= returned;
-    rows->text[*length] = '\0';
-    return true;
-}
-
-/* Cuts the line at its commas; returns how many cells it has, of which `cell` takes `room`. */
-static size_t cut(char *text, char **cell, size_t room)
-{
-    size_t count = 0;
-    for (char *rest = text, *word; (word = strsep(&rest, ","));) {
-        if (count < room)
-            cell[count] = word;
-        count++;
-    }
-    return count;
+    const char *quote = *end ? NULL : strchr(rows->lines.text, '"');
+    size_t column = 1;
+    for (const char *c = rows->lines.text; quote && c < quote; c++)
+        column += *c == ',';
+    return quote ? fault_caller(fault,
+                                "%s:%zu: column %zu: has a quotation mark; cells are not quoted",
+                                rows->path, rows->lines.line, column)
+                 : true;
 }
 
 /* Reads the next row and cuts it. Empty lines are skipped if nothing follows them. */
@@ -159,16 +104,16 @@ static bool next_row(struct rows *rows, bool *end, struct fault *fault)
             return true;
         if (length || rows->columns == 1)
             break;
-        empty = empty ? empty : rows->line;
+        empty = empty ? empty : rows->lines.line;
     }
     if (empty)
         return fault_caller(fault, "%s:%zu: is empty; empty lines are allowed only at the end",
                             rows->path, empty);
-    size_t cells = cut(rows->text, rows->cell, rows->columns);
+    size_t cells = lines_cut(rows->lines.text, ',', rows->cell, rows->columns);
     return cells == rows->columns
                ? true
                : fault_caller(fault, "%s:%zu: has %zu columns; the first line names %zu",
-                              rows->path, rows->line, cells, rows->columns);
+                              rows->path, rows->lines.line, cells, rows->columns);
 }
 
 /* ---- names ----------------------------------------------------------------------------------- */
@@ -183,7 +128,8 @@ static bool place_columns(struct rows *rows, struct fault *fault)
         if (column == SIZE_MAX)
             return fault_caller(fault,
                                 "%s:1: column %zu: '%s' is unknown; the model takes f0 to f%zu, "
-                                "%zu dense features from d0, and labels click, conv1 to conv%zu",
+                                "%zu dense features from d0, labels click, conv1 to conv%zu, "
+                                "and user",
                                 rows->path, i + 1, shown(rows->cell[i]).text, c->fields - 1,
                                 c->dense, c->tasks);
         if (rows->position[column] != SIZE_MAX)
@@ -200,51 +146,93 @@ static bool place_columns(struct rows *rows, struct fault *fault)
 
 static bool read_names(struct rows *rows, struct fault *fault)
 {
-    static const char mark[] = "\xef\xbb\xbf"; /* some programs begin UTF-8 with it */
     size_t length = 0;
     bool end;
     if (!read_line(rows, &length, &end, fault))
         return false;
     if (end)
         return fault_caller(fault, "%s: is empty; the first line names the columns", rows->path);
-    if (strncmp(rows->text, mark, sizeof mark - 1) == 0)
-        memmove(rows->text, rows->text + sizeof mark - 1, length + 1 - (sizeof mark - 1));
     rows->columns = 1;
-    for (const char *c = rows->text; *c; c++)
+    for (const char *c = rows->lines.text; *c; c++)
         rows->columns += *c == ',';
     rows->cell = calloc(rows->columns, sizeof *rows->cell);
     rows->position = calloc(known_columns(rows->config), sizeof *rows->position);
     if (!rows->cell || !rows->position)
         return fault_memory(fault, "the columns of the rows");
-    cut(rows->text, rows->cell, rows->columns);
+    lines_cut(rows->lines.text, ',', rows->cell, rows->columns);
     return place_columns(rows, fault);
 }
 
 bool rows_open(struct rows *rows, const char *path, const struct ektm_config *config,
                struct fault *fault)
 {
-    struct stat status;
-    bool standard = strcmp(path, "-") == 0;
-    *rows = (struct rows){.path = standard ? "standard input" : path, .config = config};
-    rows->file = standard ? stdin : fopen(path, "re");
-    if (!rows->file || fstat(fileno(rows->file), &status) != 0)
-        fault_caller(fault, "%s: cannot be opened: %s", rows->path, strerror(errno));
-    else if (S_ISDIR(status.st_mode))
-        fault_caller(fault, "%s: is a directory; rows are read from a file", rows->path);
-    else if (read_names(rows, fault))
-        return true;
+    *rows = (struct rows){.config = config};
+    if (lines_open(&rows->lines, path, fault)) {
+        rows->path = rows->lines.path;
+        if (read_names(rows, fault))
+            return true;
+    }
     rows_close(rows);
     return false;
 }
 
+/* The least number of columns of that letter, or word, that has the column `name`. */
+static void count_column(const char *name, const char *word, size_t first, size_t *count)
+{
+    const size_t length = strlen(word);
+    if (strncmp(name, word, length) != 0 || !isdigit((unsigned char)name[length]))
+        return;
+    const size_t number = strtoull(name + length, NULL, 10);
+    const size_t least = number < SIZE_MAX ? number + 1 - first : SIZE_MAX;
+    *count = *count > least ? *count : least;
+}
+
+bool rows_sizes(const char *path, struct ektm_config *config, struct fault *fault)
+{
+    struct lines lines;
+    size_t length;
+    bool end;
+    *config = (struct ektm_config){.tasks = 1};
+    if (strcmp(path, "-") == 0)
+        return fault_caller(fault, "standard input: rows are read twice, first for their sizes; "
+                                   "name a file");
+    if (!lines_open(&lines, path, fault))
+        return false;
+    bool fine = lines_read(&lines, &length, &end, fault);
+    for (char *rest = fine && !end ? lines.text : NULL, *name; (name = strsep(&rest, ","));) {
+        count_column(name, "f", 0, &config->fields);
+        count_column(name, "d", 0, &config->dense);
+        count_column(name, "conv", 1, &config->tasks);
+    }
+    const bool sized = config->fields >= 1 && config->fields <= FIELDS_MAX &&
+                       config->dense <= COLUMNS_MAX && config->tasks <= TASKS_MAX;
+    if (fine && !sized)
+        fine = fault_caller(fault,
+                            "%s:1: columns f0 to f%d, d0 to d%d and conv1 to conv%d are "
+                            "allowed, at least f0",
+                            path, FIELDS_MAX - 1, COLUMNS_MAX - 1, TASKS_MAX);
+    lines_close(&lines);
+    for (size_t f = 0; f < config->fields && fine; f++)
+        config->rows[f] = INT32_MAX;
+    return fine;
+}
+
+bool rows_have_label(const struct rows *rows, size_t task)
+{
+    return rows->position[labels_at(rows->config) + task] != SIZE_MAX;
+}
+
+bool rows_have_user(const struct rows *rows)
+{
+    return rows->position[user_at(rows->config)] != SIZE_MAX;
+}
+
 void rows_close(struct rows *rows)
 {
-    if (rows->file && rows->file != stdin)
-        fclose(rows->file);
-    free(rows->text);
+    lines_close(&rows->lines);
     free(rows->cell);
     free(rows->position);
-    *rows = (struct rows){.file = NULL};
+    *rows = (struct rows){.path = NULL};
 }
 
 /* ---- cells ----------------------------------------------------------------------------------- */
@@ -322,6 +310,39 @@ static bool parse_label(const struct rows *rows, size_t column, uint8_t *to, str
                : cell_fault(rows, column, fault, cell, "is no label; 0, 1 and nothing are allowed");
 }
 
+/* Whether the row's labels follow the pattern: what a conversion needs is the click or the last
+ * conversion before it that is known. */
+static bool check_pattern(const struct rows *rows, const uint8_t *label, struct fault *fault)
+{
+    const struct ektm_config *c = rows->config;
+    size_t needed = 0;
+    for (size_t i = 1; i <= c->tasks && rows->pattern != LABELS_ANY; i++) {
+        const size_t column = labels_at(c) + i;
+        if (label[i] == 1 && label[needed] == 0)
+            return cell_fault(rows, column, fault, "1",
+                              "without %s; %s pattern, a conversion needs it",
+                              column_name(c, labels_at(c) + needed).text,
+                              rows->pattern == LABELS_SEQUENTIAL ? "in the sequential" : "in any");
+        if (label[i] != LABEL_MISSING && rows->pattern == LABELS_SEQUENTIAL)
+            needed = i;
+    }
+    return true;
+}
+
+static bool parse_user(const struct rows *rows, uint64_t *to, struct fault *fault)
+{
+    const size_t column = user_at(rows->config);
+    const char *cell = rows->position[column] == SIZE_MAX ? "" : rows->cell[rows->position[column]];
+    char *end;
+    errno = 0;
+    *to = *cell == '\0' ? USER_NONE : strtoull(cell, &end, 10);
+    return *cell == '\0' ||
+                   (isdigit((unsigned char)*cell) && *end == '\0' && errno == 0 && *to != USER_NONE)
+               ? true
+               : cell_fault(rows, column, fault, cell,
+                            "is no user; whole numbers below 2^64 - 1 and nothing are allowed");
+}
+
 /* Puts the current line into row `row`; ids go behind `*at`. */
 static bool parse_row(const struct rows *rows, struct activations *activations, size_t row,
                       size_t *at, struct fault *fault)
@@ -338,10 +359,10 @@ static bool parse_row(const struct rows *rows, struct activations *activations, 
         if (!parse_dense(rows, c->fields + d, (float *)dense->data + row * dense->ld + d, fault))
             return false;
     uint8_t *label = activations->label + row * (c->tasks + 1);
-    for (size_t l = labels_at(c); l < known_columns(c); l++)
-        if (!parse_label(rows, l, label++, fault))
+    for (size_t l = 0; l <= c->tasks; l++)
+        if (!parse_label(rows, labels_at(c) + l, &label[l], fault))
             return false;
-    return true;
+    return check_pattern(rows, label, fault) && parse_user(rows, &activations->user[row], fault);
 }
 
 bool rows_read(struct rows *rows, struct activations *activations, size_t most, size_t *count,
@@ -352,7 +373,7 @@ bool rows_read(struct rows *rows, struct activations *activations, size_t most, 
     *count = 0;
     activations->memory.ids = 0;
     ((int32_t *)activations->memory.buffer[BUFFER_BAGS].data)[0] = 0;
-    rows->first_line = rows->line + 1;
+    rows->first_line = rows->lines.line + 1;
     most = most < activations->rows_max ? most : activations->rows_max;
     while (*count < most) {
         fine = next_row(rows, &end, fault);
