@@ -74,11 +74,11 @@ static double at_rank(const double *sorted, size_t count, double rank)
 struct estimate latencies_quantile(const struct latencies *l, double share)
 {
     const struct estimate unknown = {NAN, NAN, NAN};
-    if (l->count < latencies_needed(share))
+    double *sorted = malloc((l->count + 1) * sizeof *sorted);
+    if (!sorted || !l->count) {
+        free(sorted);
         return unknown;
-    double *sorted = malloc(l->count * sizeof *sorted);
-    if (!sorted)
-        return unknown;
+    }
     memcpy(sorted, l->ns, l->count * sizeof *sorted);
     qsort(sorted, l->count, sizeof *sorted, compare);
     const double n = (double)l->count;

@@ -23,8 +23,9 @@ void latencies_free(struct latencies *latencies);
  * stretches of neighbours: it varies more from one stretch to the next than binomial numbers do,
  * and the interval is widened by as much.
  *
- * An end that lies beyond the longest latency is INFINITY; too few queries for the quantile, or
- * none: all NAN. A quantile among the queries that were shed is INFINITY. */
+ * An end that lies beyond the longest latency, as the upper one does of fewer queries than
+ * latencies_needed, is INFINITY, and so is a quantile among the queries that were shed. None: NAN.
+ */
 struct estimate latencies_quantile(const struct latencies *latencies, double share);
 
 /* Queries that a run needs at least for an interval of that quantile to end below the longest. */

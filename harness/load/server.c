@@ -15,12 +15,6 @@ bool server_begin(struct server *s, const struct serving *serving, const struct 
            queue_make(&s->waiting, serving->queue_limit, fault);
 }
 
-void server_end(struct server *s)
-{
-    s->outcome->seconds += fmax(s->end - s->begin, 0) / 1e9;
-    queue_free(&s->waiting);
-}
-
 void outcome_free(struct outcome *outcome)
 {
     latencies_free(&outcome->latencies);
@@ -29,9 +23,14 @@ void outcome_free(struct outcome *outcome)
 
 /* ---- arrivals -------------------------------------------------------------------------------- */
 
+static bool has_given_up(const struct server *s)
+{
+    return s->traffic->late_most && s->late > s->traffic->late_most;
+}
+
 static bool is_last(const struct server *s)
 {
-    return s->arrivals.next.number == s->traffic->warm_up + s->traffic->queries;
+    return has_given_up(s) || s->arrivals.next.number == s->traffic->warm_up + s->traffic->queries;
 }
 
 /* Where the query's latency belongs; NULL: it only warms up. */
@@ -57,6 +56,7 @@ static void shed(struct server *s, const struct query *query)
     if (!latency)
         return;
     *latency = INFINITY;
+    s->late++;
     s->outcome->latencies.shed++;
     s->outcome->shed++;
 }
@@ -138,8 +138,18 @@ void server_finish(struct server *s, const struct batch *batch, double now)
         if (!latency)
             continue;
         *latency = now - batch->query[i].at;
+        s->late += *latency > s->traffic->late;
         s->end = fmax(s->end, now);
         s->outcome->rows += (double)batch->query[i].rows;
         s->outcome->completed++;
     }
+}
+
+void server_end(struct server *s)
+{
+    const size_t arrived = s->arrivals.next.number, warm_up = s->traffic->warm_up;
+    s->outcome->latencies.count = s->before + (arrived > warm_up ? arrived - warm_up : 0);
+    s->outcome->seconds += fmax(s->end - s->begin, 0) / 1e9;
+    s->outcome->given_up = s->outcome->given_up || has_given_up(s);
+    queue_free(&s->waiting);
 }

@@ -45,6 +45,8 @@ struct traffic {
     uint64_t seed;
     size_t warm_up; /* queries before those that are measured */
     size_t queries; /* that are measured                       */
+    double late; /* ns: the run ends early when more than `late_most` of them took longer: more */
+    size_t late_most; /* of the same would tell nothing new. 0: it goes on */
 };
 
 /* What was measured, of one run or of several. Zero at first. */
@@ -53,6 +55,7 @@ struct outcome {
     double seconds;            /* from the first measured arrival to the last end */
     double rows, rows_offered; /* that were computed, and those of shed queries too */
     size_t queries, completed, shed;
+    bool given_up; /* a run ended early */
 };
 
 void outcome_free(struct outcome *outcome);
@@ -86,6 +89,7 @@ struct server {
     struct outcome *outcome;
     size_t before;     /* latencies that the outcome held before */
     double begin, end; /* ns of what is measured                 */
+    size_t late;
 };
 
 bool server_begin(struct server *server, const struct serving *serving,
