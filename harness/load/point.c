@@ -178,7 +178,7 @@ static void record_finding(json_t *record, const struct found *found)
     record_text(record, "finding", found ? "highest" : "point");
     if (!found)
         return;
-    const struct estimate highest = {found->rate, found->rate, found->high};
+    const struct estimate highest = {found->rate, found->low, found->high};
     record_interval(record, "highest", &highest);
     record_number(record, "knee", found->knee);
 }

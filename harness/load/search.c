@@ -49,16 +49,17 @@ static const struct attempt *last_of(const struct hunt *hunt)
     return &hunt->found->attempt[hunt->found->attempts - 1];
 }
 
+/* Steps up or down until rates on both sides are known. One is tried however late it is. */
 static bool bracket(struct hunt *hunt, struct fault *fault)
 {
     const struct search *s = hunt->search;
     double rate = s->start;
-    while (has_time_left(hunt) && rate >= s->start / LOWEST &&
-           (hunt->low == 0 || isinf(hunt->high))) {
+    do {
         if (!try_rate(hunt, rate, s->runs, false, fault))
             return false;
         rate = last_of(hunt)->kept ? rate * STEP_UP : rate / STEP_DOWN;
-    }
+    } while (has_time_left(hunt) && rate >= s->start / LOWEST &&
+             (hunt->low == 0 || isinf(hunt->high)));
     return true;
 }
 
@@ -70,24 +71,39 @@ static bool halve(struct hunt *hunt, struct fault *fault)
     return true;
 }
 
-/* Goes down from the rate that held until one is confirmed. What held once may have been lucky, so
- * that the bracket may end below it. */
+static bool is_confirmed(const struct search *s, const struct attempt *a)
+{
+    return a->kept && (a->holds == HOLDS_YES || !s->strict);
+}
+
+/* Goes down from the rate that held until one is confirmed, in longer steps when it is late. What
+ * held once may have been lucky, so that the bracket may end below it. */
 static bool confirm(struct hunt *hunt, struct fault *fault)
 {
     const struct search *s = hunt->search;
-    const double step = sqrt(s->ratio);
-    for (double rate = hunt->low; rate >= s->start / LOWEST && has_attempts_left(hunt);
-         rate /= step) {
+    double rate = hunt->low;
+    while (!hunt->found->any && rate >= s->start / LOWEST && has_attempts_left(hunt)) {
         if (!try_rate(hunt, rate, s->confirmations, true, fault))
             return false;
-        const struct attempt *a = last_of(hunt);
-        if (a->kept && a->holds == HOLDS_YES) {
-            hunt->found->any = true;
-            hunt->found->rate = rate;
-            break;
-        }
+        hunt->found->any = is_confirmed(s, last_of(hunt));
+        hunt->found->rate = rate;
+        rate /= has_time_left(hunt) ? s->ratio : STEP_UP;
     }
     return true;
+}
+
+/* The highest rate up to the one found that held beyond doubt, or the lowest that held at all. */
+static double surest(const struct found *found)
+{
+    double sure = 0, lowest = found->rate;
+    for (size_t i = 0; i < found->attempts; i++) {
+        const struct attempt *a = &found->attempt[i];
+        if (a->rate <= found->rate && a->kept)
+            lowest = fmin(lowest, a->rate);
+        if (a->rate <= found->rate && a->holds == HOLDS_YES)
+            sure = fmax(sure, a->rate);
+    }
+    return sure > 0 ? sure : lowest;
 }
 
 /* The lowest rate that did not hold, above the one found. */
@@ -127,9 +143,10 @@ bool search_highest(const struct search *search, attempt_rate *attempt, void *ar
                     struct found *found, struct fault *fault)
 {
     struct hunt hunt = {search, attempt, argument, found, 0, INFINITY};
-    *found = (struct found){.any = false, .high = NAN, .knee = NAN};
+    *found = (struct found){.any = false, .low = NAN, .high = NAN, .knee = NAN};
     if (!bracket(&hunt, fault) || !halve(&hunt, fault) || (hunt.low > 0 && !confirm(&hunt, fault)))
         return false;
+    found->low = found->any ? surest(found) : NAN;
     found->high = found->any ? lowest_failed(found) : NAN;
     found->knee = knee_of(found, search->unloaded);
     return true;

@@ -27,13 +27,16 @@ struct search {
     double ratio;         /* above 1: how far apart rates end that do and do not hold      */
     size_t runs;          /* of an attempt, at most                                       */
     size_t confirmations; /* runs that the rate found must all keep                       */
+    bool strict;          /* and the whole interval of all of them together must keep it too */
     double unloaded;      /* ns: the median latency of a query that meets no other        */
     uint64_t deadline; /* on the clock: from then on the bracket stays as wide as it is; 0: none */
 };
 
 struct found {
     bool any;
-    double rate; /* confirmed: each run kept the objective, and so does the whole interval of all */
+    double rate; /* confirmed: each of its runs kept the objective                             */
+    double low;  /* the highest rate up to it whose whole interval kept the objective; where none
+                    did, the lowest that was kept                                              */
     double high; /* the lowest rate above it that was seen not to                              */
     double knee; /* where the median latency is twice the unloaded one, between rates that were
                     tried; NAN: it is at none of them                                          */

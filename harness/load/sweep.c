@@ -16,11 +16,11 @@ const char *scenario_name(enum scenario scenario)
 /* ---- settings -------------------------------------------------------------------------------- */
 
 static const struct load_effort quick = {
-    .seconds = 0.5, .runs = 1, .confirmations = 1, .ratio = 1.10, .budget = 40};
+    .margin = 1.25, .seconds = 0.5, .runs = 1, .confirmations = 2, .ratio = 1.10, .budget = 36};
 static const struct load_effort usual = {
-    .seconds = 4, .runs = 3, .confirmations = 3, .ratio = 1.05};
+    .margin = 2.5, .seconds = 3, .runs = 2, .confirmations = 3, .strict = true, .ratio = 1.05};
 static const struct load_effort full = {
-    .seconds = 20, .runs = 3, .confirmations = 5, .ratio = 1.03};
+    .margin = 5, .seconds = 15, .runs = 3, .confirmations = 5, .strict = true, .ratio = 1.03};
 
 bool load_settings_make(struct load_settings *s, const struct arguments *a,
                         const struct topology *topology, bool hurried, struct fault *fault)
@@ -73,14 +73,14 @@ static size_t queries_of(const struct sweep *s, double rate)
     enum { MOST = 100000 };
     const size_t needed = latencies_needed(s->settings->objective.share);
     const double affordable = fmin(rate * s->settings->effort.seconds, MOST);
-    return (size_t)fmax(affordable, ceil(1.25 * (double)needed));
+    return (size_t)fmax(affordable, ceil(s->settings->effort.margin * (double)needed));
 }
 
-/* So many late ones among `queries` leave no doubt. */
+/* So many late ones among `queries` leave no doubt, though one long pause makes some at once. */
 static size_t late_most(const struct sweep *s, size_t queries)
 {
     const double expected = (1 - s->settings->objective.share) * (double)queries;
-    return (size_t)ceil(expected + 3 * sqrt(expected) + 3);
+    return (size_t)ceil(4 * expected + 10);
 }
 
 /* Queries that may wait. */
@@ -190,6 +190,7 @@ static bool find_highest(struct sweep *s, struct fault *fault)
                                   .ratio = e->ratio,
                                   .runs = e->runs,
                                   .confirmations = e->confirmations,
+                                  .strict = e->strict,
                                   .unloaded = s->unloaded,
                                   .deadline = s->deadline};
     struct found found;
@@ -255,33 +256,36 @@ static bool run_layout(const struct load_settings *settings, struct run *run,
 
 /* Whether it is one that a server would run: neither the scalar reference nor a copy that goes
  * layer by layer for comparison. */
-static bool is_served(const struct contender *c)
+static bool is_served(const struct load_settings *settings, const struct contender *c)
 {
-    return !c->invalid && !c->by_layers && !contender_is_reference(c);
+    return !c->invalid && !c->by_layers && !contender_is_reference(c) &&
+           (!settings->only || c->backend == settings->only);
 }
 
 /* Predictions are right, and it is known what narrow formats cost them. */
-static bool prove(struct run *run, struct models *models, struct fault *fault)
+static bool prove(const struct load_settings *settings, struct run *run, struct models *models,
+                  struct fault *fault)
 {
     bool fine = run_seat(run, (struct seating){1, PLACEMENT_COMPACT}, fault);
     for (size_t i = 0; i < models->count && fine; i++) {
         struct contender *c = &models->contender[i];
-        if (is_served(c))
+        if (is_served(settings, c))
             fine = contender_bind(models, run, c, models->subject->rows, fault) &&
                    contender_check(models, run, c, fault);
-        if (is_served(c) && fine && !contender_is_wide(c) && !c->quality)
+        if (is_served(settings, c) && fine && !contender_is_wide(c) && !c->quality)
             fine = contender_judge(models, run, c, fault);
     }
     return fine;
 }
 
 /* Those to run, f32 first; returns how many. */
-static size_t choose(const struct models *models, const struct contender **chosen)
+static size_t choose(const struct load_settings *settings, const struct models *models,
+                     const struct contender **chosen)
 {
     size_t count = 0;
     for (int narrow = 0; narrow < 2; narrow++)
         for (size_t i = 0; i < models->count; i++)
-            if (is_served(&models->contender[i]) &&
+            if (is_served(settings, &models->contender[i]) &&
                 contender_is_wide(&models->contender[i]) == !narrow)
                 chosen[count++] = &models->contender[i];
     return count;
@@ -300,9 +304,10 @@ bool load_run(const struct load_settings *settings, struct run *run, struct mode
 {
     const struct contender *chosen[MODELS_MAX];
     const uint64_t begin = clock_now();
-    if (!prove(run, models, fault))
+    if (!prove(settings, run, models, fault))
         return false;
-    const size_t layouts = settings->layouts.count, all = choose(models, chosen) * layouts;
+    const size_t layouts = settings->layouts.count,
+                 all = choose(settings, models, chosen) * layouts;
     for (size_t i = 0; i < all && !*run->stop; i++)
         if (!run_layout(settings, run, models, chosen[i / layouts],
                         &settings->layouts.layout[i % layouts],

@@ -13,10 +13,12 @@ const char *scenario_name(enum scenario scenario);
 
 /* How long it may take. */
 struct load_effort {
+    double margin;        /* queries of a run over those that its percentile needs; at least 1 */
     size_t queries;       /* that a run measures, where that takes no more than `seconds` */
     double seconds;       /* of a run, unless its percentile needs more queries than fit */
     size_t runs;          /* of an attempt, at most               */
     size_t confirmations; /* of the rate that is found            */
+    bool strict;          /* as in struct search                  */
     double ratio;         /* at which a search ends               */
     double budget;        /* seconds for all of it; 0: whatever it takes */
 };
@@ -30,6 +32,7 @@ struct load_settings {
     struct sizes rates; /* in place of a search */
     size_t streams;     /* antagonists          */
     struct layouts layouts;
+    const struct backend *only; /* the one whose models are run; NULL: all */
     struct load_effort effort;
 };
 

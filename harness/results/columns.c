@@ -239,10 +239,10 @@ const struct column record_columns[] = {
      "`point`: one run; `highest`: the outcome of a search, whose `offered` is the rate found, run "
      "once more"},
     {"highest", TYPE_INTERVAL, "query/s", 0, LOAD,
-     "most queries a second that keep to the objective; rates up to `lo` were seen to, rates from "
-     "`hi` on were seen not to"},
+     "most queries a second that keep to the objective: the rate found; `lo`: the highest up to it "
+     "that did so beyond doubt; `hi`: the lowest above it that did not"},
     {"knee", TYPE_NUMBER, "query/s", 0, LOAD,
-     "rate beyond which waiting is longer than computing, at the median"},
+     "rate at which the median latency is twice that of a query alone, between rates tried"},
 
     /* what happened meanwhile */
     {"clock", TYPE_NUMBER, "GHz", 0, TIMED,
