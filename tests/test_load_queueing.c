@@ -1,6 +1,6 @@
 /* The server against queueing theory: with a service of known times, percentiles of latencies are
  * what M/M/1 and M/D/1 have, within their intervals as often as intervals promise. */
-#include "harness/load/server.h"
+#include "harness/load/search.h"
 
 #include "harness/measure/clock.h"
 
@@ -189,4 +189,137 @@ Test(load_queueing, intervals_hold_the_truth_as_often_as_they_promise)
                           queues[q].utilisation, 100 * shares[s], hits[s], RUNS);
         }
     }
+}
+
+/* ---- the search ------------------------------------------------------------------------------ */
+
+/* What a run of a search goes through. */
+struct simulated {
+    size_t queue; /* index into queues */
+    size_t queries;
+    uint64_t seed;
+    struct random random;
+    const struct objective *objective;
+    struct outcome outcome; /* of the last attempt */
+};
+
+/* A run_rate. */
+static bool run_simulated(void *argument, double rate, struct outcome *outcome, struct fault *fault)
+{
+    struct simulated *s = argument;
+    const struct serving serving = {.instances = 1, .queue_limit = 1000, .batch_rows = 1};
+    const struct traffic traffic = {.candidates = &one_row,
+                                    .rate = rate,
+                                    .seed = ++s->seed,
+                                    .warm_up = s->queries / 10,
+                                    .queries = s->queries,
+                                    .late = s->objective->ns,
+                                    .late_most = s->queries};
+    const struct service service = {&s->random, queues[s->queue].run};
+    return server_run_simulated(&serving, &traffic, &service, outcome, fault);
+}
+
+/* An attempt_rate. */
+static bool attempt_simulated(void *argument, size_t runs, bool all, struct attempt *attempt,
+                              struct fault *fault)
+{
+    struct simulated *s = argument;
+    outcome_free(&s->outcome);
+    return attempt_make(attempt, s->objective, runs, all, run_simulated, s, &s->outcome, fault);
+}
+
+static const struct search search = {
+    .start = 400, .ratio = 1.05, .runs = 2, .confirmations = 3, .strict = true, .unloaded = 1e6};
+
+/* How many of 10 repeats of what confirmed a rate keep to the objective at that rate. */
+static size_t kept_of_ten(struct simulated *s, double rate)
+{
+    struct fault fault;
+    size_t kept = 0;
+    for (int i = 0; i < 10; i++) {
+        struct attempt attempt = {.rate = rate};
+        cr_assert(attempt_simulated(s, search.confirmations, true, &attempt, &fault), "%s",
+                  fault.text);
+        kept += attempt.kept;
+    }
+    return kept;
+}
+
+/* The rate at which theory has the objective's percentile take just as long as it may. */
+static double highest_in_theory(size_t queue, const struct objective *objective)
+{
+    double low = 0.01, high = 0.99;
+    for (int i = 0; i < 40; i++) {
+        const double middle = (low + high) / 2;
+        const double ns = SERVICE_NS * queues[queue].theory(middle, objective->share);
+        *(ns <= objective->ns ? &low : &high) = middle;
+    }
+    return low * 1e9 / SERVICE_NS;
+}
+
+/* M/D/1 and M/M/1, p99 of 8 and 15 services. */
+Test(load_queueing, what_a_search_finds_holds_and_fifteen_per_cent_more_does_not)
+{
+    enum { SEARCHES = 5 };
+    static const struct {
+        size_t queue;
+        const char *objective;
+        size_t queries; /* of a run: waiting times of M/M/1 spread more */
+    } cases[] = {{0, "p99=8ms", 6000}, {3, "p99=15ms", 20000}};
+    for (size_t c = 0; c < 2; c++) {
+        struct objective objective;
+        struct fault fault;
+        cr_assert(objective_parse(&objective, cases[c].objective, &fault), "%s", fault.text);
+        const double highest = highest_in_theory(cases[c].queue, &objective);
+        size_t held = 0, failed = 0;
+        for (uint64_t k = 0; k < SEARCHES; k++) {
+            struct simulated s = {.queue = cases[c].queue,
+                                  .queries = cases[c].queries,
+                                  .seed = 1000 * k,
+                                  .random = random_stream(k, 3),
+                                  .objective = &objective};
+            struct found found;
+            cr_assert(search_highest(&search, attempt_simulated, &s, &found, &fault), "%s",
+                      fault.text);
+            cr_assert(found.any);
+            cr_expect(found.rate > 0.85 * highest && found.rate < 1.03 * highest, "%g, not %g",
+                      found.rate, highest);
+            cr_expect(found.low <= found.rate && found.rate < found.high);
+            held += kept_of_ten(&s, found.rate) >= 9;
+            failed += kept_of_ten(&s, 1.15 * found.rate) <= 1;
+            outcome_free(&s.outcome);
+        }
+        cr_expect_geq(held, SEARCHES - 1, "%s: what %zu of %d searches found holds",
+                      queues[cases[c].queue].name, held, SEARCHES);
+        cr_expect_geq(failed, SEARCHES - 1, "%s: above what %zu of %d searches found it fails",
+                      queues[cases[c].queue].name, failed, SEARCHES);
+    }
+}
+
+/* A query that takes longer than the objective by itself: no rate holds. */
+Test(load_queueing, where_no_rate_holds_none_is_found)
+{
+    struct objective objective;
+    struct fault fault;
+    struct found found;
+    cr_assert(objective_parse(&objective, "p50=900us", &fault), "%s", fault.text);
+    struct simulated s = {.queue = 0, .queries = 1000, .objective = &objective};
+    cr_assert(search_highest(&search, attempt_simulated, &s, &found, &fault), "%s", fault.text);
+    cr_expect(!found.any);
+    outcome_free(&s.outcome);
+}
+
+/* In M/M/1 the median doubles at a utilisation of one half. */
+Test(load_queueing, the_knee_is_where_the_median_doubles)
+{
+    struct objective objective;
+    struct fault fault;
+    struct found found;
+    struct search of_mm1 = search;
+    of_mm1.unloaded = SERVICE_NS * log(2);
+    cr_assert(objective_parse(&objective, "p99=15ms", &fault), "%s", fault.text);
+    struct simulated s = {.queue = 3, .queries = 20000, .objective = &objective};
+    cr_assert(search_highest(&of_mm1, attempt_simulated, &s, &found, &fault), "%s", fault.text);
+    cr_expect(found.knee > 450 && found.knee < 550, "%g", found.knee);
+    outcome_free(&s.outcome);
 }

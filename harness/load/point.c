@@ -46,13 +46,6 @@ static struct disturbance disturbance_of(const struct point *p)
                                 .throttled = p->throttled / p->wall};
 }
 
-enum holds point_holds(const struct point *p)
-{
-    const struct objective *objective = &p->settings->objective;
-    const struct estimate e = latencies_quantile(&p->outcome.latencies, objective->share);
-    return p->outcome.given_up ? HOLDS_NO : objective_holds(objective, &e);
-}
-
 /* ---- verdict --------------------------------------------------------------------------------- */
 
 static size_t threads_of(const struct point *p)
@@ -156,7 +149,7 @@ static void record_latency(json_t *record, const struct point *p)
     record_intervals(record, "latency", names, percentile, count);
     record_number(record, "latency_mean", latencies_mean(&p->outcome.latencies));
     record_text(record, "slo", objective->text);
-    record_text(record, "holds", holds_name(point_holds(p)));
+    record_text(record, "holds", holds_name(outcome_holds(&p->outcome, objective)));
 }
 
 static void record_histogram(json_t *record, const struct point *p)

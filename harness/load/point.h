@@ -25,9 +25,6 @@ struct point {
 void point_resume(struct point *point, const struct run *run);
 void point_pause(struct point *point, const struct run *run);
 
-/* Whether its runs kept to the objective. */
-enum holds point_holds(const struct point *point);
-
 /* Its line; `found`: of a search that found this rate, NULL: of none. */
 json_t *point_record(const struct point *point, const struct run *run, const struct found *found);
 

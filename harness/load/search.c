@@ -10,6 +10,31 @@
 /* Of the rate to begin with: below, queries hardly ever meet. */
 enum { LOWEST = 4 };
 
+/* ---- one rate -------------------------------------------------------------------------------- */
+
+enum holds outcome_holds(const struct outcome *outcome, const struct objective *objective)
+{
+    const struct estimate e = latencies_quantile(&outcome->latencies, objective->share);
+    return outcome->given_up ? HOLDS_NO : objective_holds(objective, &e);
+}
+
+bool attempt_make(struct attempt *a, const struct objective *objective, size_t runs, bool all,
+                  run_rate *run, void *argument, struct outcome *outcome, struct fault *fault)
+{
+    a->holds = HOLDS_UNKNOWN;
+    for (size_t i = 0; i < runs && !outcome->given_up && (all || a->holds == HOLDS_UNKNOWN); i++) {
+        if (!run(argument, a->rate, outcome, fault))
+            return false;
+        a->holds = outcome_holds(outcome, objective);
+    }
+    a->percentile = latencies_quantile(&outcome->latencies, objective->share);
+    a->median = latencies_quantile(&outcome->latencies, 0.5).median;
+    a->kept = a->holds != HOLDS_NO && a->percentile.median <= objective->ns;
+    return true;
+}
+
+/* ---- the highest ----------------------------------------------------------------------------- */
+
 /* A search that goes on. */
 struct hunt {
     const struct search *search;
@@ -35,7 +60,7 @@ static bool try_rate(struct hunt *hunt, double rate, size_t runs, bool all, stru
 {
     struct attempt *a = &hunt->found->attempt[hunt->found->attempts++];
     a->rate = rate;
-    if (!hunt->attempt(hunt->argument, rate, runs, all, a, fault))
+    if (!hunt->attempt(hunt->argument, runs, all, a, fault))
         return false;
     if (a->kept)
         hunt->low = fmax(hunt->low, rate);
@@ -87,7 +112,7 @@ static bool confirm(struct hunt *hunt, struct fault *fault)
             return false;
         hunt->found->any = is_confirmed(s, last_of(hunt));
         hunt->found->rate = rate;
-        rate /= has_time_left(hunt) ? s->ratio : STEP_UP;
+        rate /= has_time_left(hunt) ? sqrt(s->ratio) : STEP_UP;
     }
     return true;
 }

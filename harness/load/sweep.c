@@ -18,7 +18,7 @@ const char *scenario_name(enum scenario scenario)
 static const struct load_effort quick = {
     .margin = 1.25, .seconds = 0.5, .runs = 1, .confirmations = 2, .ratio = 1.10, .budget = 36};
 static const struct load_effort usual = {
-    .margin = 2.5, .seconds = 3, .runs = 2, .confirmations = 3, .strict = true, .ratio = 1.05};
+    .margin = 2.5, .seconds = 4, .runs = 3, .confirmations = 4, .strict = true, .ratio = 1.05};
 static const struct load_effort full = {
     .margin = 5, .seconds = 15, .runs = 3, .confirmations = 5, .strict = true, .ratio = 1.03};
 
@@ -158,29 +158,23 @@ static bool run_closed(struct sweep *s, enum scenario scenario, struct fault *fa
     return !s->settings->scenario[scenario] || write_point(s, NULL, fault);
 }
 
-/* An attempt_rate. */
-static bool attempt(void *argument, double rate, size_t runs, bool all, struct attempt *a,
-                    struct fault *fault)
+/* A run_rate: one more run of the point, whose outcome it is. */
+static bool run_at(void *argument, double rate, struct outcome *outcome, struct fault *fault)
 {
     struct sweep *s = argument;
-    const struct objective *objective = &s->settings->objective;
-    begin_point(s, SCENARIO_SERVER, rate);
-    a->kept = true;
-    a->holds = HOLDS_UNKNOWN;
-    for (size_t i = 0; i < runs && (all || a->holds == HOLDS_UNKNOWN) && !*s->run->stop; i++) {
-        const size_t before = s->point.outcome.latencies.count;
-        if (!run_once(s, fault))
-            return false;
-        const struct latencies *pooled = &s->point.outcome.latencies;
-        const struct latencies last = {.ns = pooled->ns + before, .count = pooled->count - before};
-        const struct estimate of_run = latencies_quantile(&last, objective->share);
-        a->percentile = latencies_quantile(pooled, objective->share);
-        a->holds = objective_holds(objective, &a->percentile);
-        a->kept =
-            all ? a->kept && of_run.median <= objective->ns : a->percentile.median <= objective->ns;
-    }
-    a->median = latencies_quantile(&s->point.outcome.latencies, 0.5).median;
-    return write_point(s, NULL, fault);
+    (void)rate;
+    (void)outcome;
+    return *s->run->stop || run_once(s, fault);
+}
+
+/* An attempt_rate. */
+static bool attempt(void *argument, size_t runs, bool all, struct attempt *a, struct fault *fault)
+{
+    struct sweep *s = argument;
+    begin_point(s, SCENARIO_SERVER, a->rate);
+    return attempt_make(a, &s->settings->objective, runs, all, run_at, s, &s->point.outcome,
+                        fault) &&
+           write_point(s, NULL, fault);
 }
 
 static bool find_highest(struct sweep *s, struct fault *fault)
@@ -204,13 +198,13 @@ static bool find_highest(struct sweep *s, struct fault *fault)
 
 static bool run_server(struct sweep *s, struct fault *fault)
 {
-    struct attempt ignored;
     if (!s->settings->rates.count)
         return find_highest(s, fault);
     bool fine = true;
-    for (size_t r = 0; r < s->settings->rates.count && fine && !*s->run->stop; r++)
-        fine = attempt(s, (double)s->settings->rates.size[r], s->settings->effort.runs, true,
-                       &ignored, fault);
+    for (size_t r = 0; r < s->settings->rates.count && fine && !*s->run->stop; r++) {
+        struct attempt a = {.rate = (double)s->settings->rates.size[r]};
+        fine = attempt(s, s->settings->effort.runs, true, &a, fault);
+    }
     return fine;
 }
 
