@@ -60,11 +60,21 @@ static void settle(struct arguments *arguments)
     arguments->batch = (struct sizes){1, {JUDGED_ROWS}};
 }
 
+static bool check(const struct arguments *a, struct fault *fault)
+{
+    return a->threads.count <= 1
+               ? true
+               : fault_caller(fault,
+                              "--threads: %zu numbers are given; instances of one size at a "
+                              "time are allowed",
+                              a->threads.count);
+}
+
 static bool begin(struct load *load, struct fault *fault)
 {
     struct run *run = &load->run;
     const struct arguments *arguments = load->request.arguments;
-    if (!run_begin(run, arguments, &stop, fault))
+    if (!check(arguments, fault) || !run_begin(run, arguments, &stop, fault))
         return false;
     if (!tuning_check(arguments->tuning, &run->topology, fault) ||
         !load_settings_make(&load->settings, arguments, &run->topology, false, fault)) {
