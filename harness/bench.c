@@ -6,7 +6,9 @@
 #include "harness/bench/scaling.h"
 #include "harness/bench/search.h"
 #include "harness/command.h"
-#include "harness/model/tuning.h"
+#include "harness/load/report.h"
+#include "harness/load/sweep.h"
+#include "harness/model/predictor.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -55,6 +57,21 @@ static void drop_subject(struct bench *bench)
 
 /* ---- jobs ------------------------------------------------------------------------------------ */
 
+/* The model as a server, as `ektm load --quick` has it. */
+static bool run_load(struct bench *bench, struct fault *fault)
+{
+    struct run *run = &bench->run;
+    const struct arguments usual = {.seed = run->arguments->seed};
+    struct load_settings settings;
+    enum isa isa;
+    if (!load_settings_make(&settings, &usual, &run->topology, true, fault))
+        return false;
+    settings.only = predictor_best(&isa);
+    const bool fine = load_run(&settings, run, &bench->models, fault);
+    load_settings_free(&settings);
+    return fine;
+}
+
 static bool run_job(struct bench *bench, const struct job *job, struct fault *fault)
 {
     struct run *run = &bench->run;
@@ -82,6 +99,8 @@ static bool run_job(struct bench *bench, const struct job *job, struct fault *fa
         return models_run(&bench->models, run, job, fault);
     case JOB_SEARCH:
         return models_search(&bench->models, run, job, fault);
+    case JOB_LOAD:
+        return run_load(bench, fault);
     case JOB_SCALING:
         return models_scale(&bench->models, run, job, fault);
     }
@@ -121,6 +140,9 @@ static void name_job(const struct bench *bench, const struct job *job, char *nam
     case JOB_SEARCH:
         snprintf(name, size, "%s: formats of layers, %zu rows", preset, job->batch);
         break;
+    case JOB_LOAD:
+        snprintf(name, size, "%s: under load", preset);
+        break;
     case JOB_SCALING:
         snprintf(name, size, "%s: model, threads: %zu %s, rows: %zu", preset, job->seating.threads,
                  placement_name(job->seating.placement),
@@ -150,8 +172,14 @@ static bool is_needed(const struct plan *plan, size_t j, size_t first)
         return next->kind != JOB_CEILINGS;
     if (job->kind == JOB_LAYER)
         return (next->kind == JOB_KERNELS || next->kind == JOB_SHARES) && next->layer == job->layer;
-    return job->kind == JOB_COMPOSE &&
-           (next->kind == JOB_MODELS || next->kind == JOB_SEARCH || next->kind == JOB_SCALING);
+    return job->kind == JOB_COMPOSE && (next->kind == JOB_MODELS || next->kind == JOB_SEARCH ||
+                                        next->kind == JOB_LOAD || next->kind == JOB_SCALING);
+}
+
+static void report_all(const struct run *run, const struct ektm_preset *preset)
+{
+    report_preset(run, preset);
+    report_load(run, preset->name);
 }
 
 static bool run_jobs(struct bench *bench, struct fault *fault)
@@ -174,7 +202,7 @@ static bool run_jobs(struct bench *bench, struct fault *fault)
         if (job->kind == JOB_CEILINGS)
             report_ceilings(run);
         else
-            report_preset(run, run->plan.preset[job->preset]);
+            report_all(run, run->plan.preset[job->preset]);
         if (!fine)
             return false;
     }

@@ -289,6 +289,14 @@ static size_t search_batch(const struct plan *plan)
     return rows;
 }
 
+/* Whether nothing was chosen of what else is timed: then the model is also put under load. */
+static bool is_whole(const struct arguments *a)
+{
+    return !a->quick && !a->batch.count && !a->threads.count && !a->placement.count &&
+           !a->backend.count && !a->dtype.count && !a->formats.count && !a->cache &&
+           a->tile == TILE_UNSET;
+}
+
 static bool add_models(struct plan *plan, const struct arguments *a, size_t preset)
 {
     bool fine = add_job(plan, (struct job){JOB_COMPOSE, preset, 0, 0, {1, 0}, 0.5});
@@ -299,6 +307,9 @@ static bool add_models(struct plan *plan, const struct arguments *a, size_t pres
                add_job(plan, (struct job){JOB_SEARCH, preset, 0, search_batch(plan), {1, 0}, 8});
     for (size_t s = 0; s < plan->seatings && fine; s++)
         fine = add_scaling(plan, preset, plan->seating[s]);
+    /* It keeps its own time, and takes none of the samples'. */
+    if (is_whole(a))
+        fine = fine && add_job(plan, (struct job){JOB_LOAD, preset, 0, 0, {1, 0}, 0});
     return fine;
 }
 

@@ -41,7 +41,7 @@ bool objective_parse(struct objective *objective, const char *text, struct fault
     char *end, time[24];
     text = text ? text : "p99=10ms";
     const double percent = *text == 'p' ? strtod(text + 1, &end) : NAN;
-    if (!(text[1] >= '0' && text[1] <= '9' && percent > 0 && percent < 100 && *end == '='))
+    if (!(percent > 0 && percent < 100 && text[1] >= '0' && text[1] <= '9' && *end == '='))
         return fault_caller(fault,
                             "--slo: '%s' is no objective; a percentile and a time is, such "
                             "as p99=10ms or p99.9=50ms",

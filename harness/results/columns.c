@@ -88,7 +88,7 @@ const struct column record_columns[] = {
      "of weights, inputs and bootstrap; from 2^63 on as the negative number of the same bits"},
 
     /* what was timed */
-    {"op", TYPE_TEXT, "", TIMED, SKIP, "the op; `model` for a whole forward pass"},
+    {"op", TYPE_TEXT, "", TIMED, LOAD | SKIP, "the op; `model` for a whole forward pass"},
     {"layer", TYPE_TEXT, "", KERNEL, SKIP | CEILING,
      "the model's layer, or a fusion of some (`transfer`, `heads`); one of each per-task layer; of "
      "a "
@@ -227,7 +227,7 @@ const struct column record_columns[] = {
     {"seconds", TYPE_NUMBER, "s", LOAD, 0, "that were measured"},
     {"latency", TYPE_INTERVALS, "ns", LOAD, 0,
      "from a query's scheduled arrival to its end: `p50`, `p95`, `p99` and `p99.9`; unavailable: "
-     "the run is too short for that one; a shed query never ends"},
+     "the run is too short for that one, or it falls among shed queries, which never end"},
     {"latency_mean", TYPE_NUMBER, "ns", 0, LOAD, "of the queries that ended"},
     {"histogram", TYPE_COUNTS, "", 0, LOAD,
      "queries by latency: up to so many ns each, and above the one before"},
@@ -239,10 +239,10 @@ const struct column record_columns[] = {
      "`point`: one run; `highest`: the outcome of a search, whose `offered` is the rate found, run "
      "once more"},
     {"highest", TYPE_INTERVAL, "query/s", 0, LOAD,
-     "most queries a second that keep to the objective; rates up to `lo` were seen to, rates from "
-     "`hi` on were seen not to"},
+     "most queries a second that keep to the objective: the rate found; `lo`: the highest up to it "
+     "that did so beyond doubt; `hi`: the lowest above it that did not"},
     {"knee", TYPE_NUMBER, "query/s", 0, LOAD,
-     "rate beyond which waiting is longer than computing, at the median"},
+     "rate at which the median latency is twice that of a query alone, between rates tried"},
 
     /* what happened meanwhile */
     {"clock", TYPE_NUMBER, "GHz", 0, TIMED,
