@@ -87,13 +87,10 @@ double op_bytes(const struct op *op, const struct call *call)
 static size_t step_of(const struct operand *operand, const struct dims *dims,
                       const struct tensor *t, enum axis axis)
 {
-    size_t step = 1;
-    for (int a = OPERAND_AXES - 1; a >= 0; a--) {
-        if (operand->axes[a] == axis)
-            return a ? step : t->ld;
-        step *= operand->axes[a] == AXIS_NONE ? 1 : dims->extent[operand->axes[a]];
-    }
-    return 0;
+    size_t step = 0;
+    for (int a = 0; a < OPERAND_AXES && operand->axes[a] != AXIS_NONE; a++)
+        step = operand->axes[a] == axis ? (a ? 1 : t->ld) : step * dims->extent[operand->axes[a]];
+    return operand->axes[0] == axis ? t->ld : step;
 }
 
 static struct call cut(const struct op *op, const struct call *call, enum axis axis, size_t first,

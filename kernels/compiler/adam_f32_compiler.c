@@ -1,9 +1,9 @@
 /* One step of Adam: h = g + decay w, m = beta1 m + (1 - beta1) h, v = beta2 v + (1 - beta2) h^2,
  * w -= rate m / (1 - beta1^step) / (sqrt(v / (1 - beta2^step)) + epsilon).
  *
- * One loop. What does not change from weight to weight is computed once, in double. Bound by memory:
- * four numbers read and three written for some 15 operations; from the near caches by the root and
- * the division. */
+ * One loop. What does not change from weight to weight is computed once, in double. Bound by
+ * memory: four numbers read and three written for some 15 operations; from the near caches by the
+ * root and the division. */
 #include "kernels/variant.h"
 
 #include <math.h>

@@ -19,9 +19,9 @@ static void *prepare(const struct call *call)
     const struct tensor *t = call->tensor;
     float *packed = packed_alloc((2 * width + 1) * width * sizeof *packed);
     if (packed)
-        pack_vector(transpose(transpose(packed, &t[GATED_GF], width, width), &t[GATED_GM], width,
-                              width),
-                    &t[GATED_C], width);
+        pack_vector(
+            transpose(transpose(packed, &t[GATED_GF], width, width), &t[GATED_GM], width, width),
+            &t[GATED_C], width);
     return packed;
 }
 

@@ -1,6 +1,7 @@
 /* Gradient of an enhanced module's gate: ds = dz m g (1 - g), dm = dz g, df = dz.
  *
- * One loop over a row. Bound by memory: three numbers read and three written for seven operations. */
+ * One loop over a row. Bound by memory: three numbers read and three written for seven operations.
+ */
 #include "kernels/variant.h"
 
 extern const struct backend compiler_backend;

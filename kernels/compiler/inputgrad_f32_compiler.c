@@ -2,8 +2,8 @@
  *
  * The weights [out, in] already lie as the product reads them: its terms are the outputs, and
  * nothing is packed. A block of rows starts as what is there or as zeros, takes the products of one
- * output after the other, and is cut off where a ReLU was. Bound by reading the weights and the sums
- * from cache, once for every multiply-add. */
+ * output after the other, and is cut off where a ReLU was. Bound by reading the weights and the
+ * sums from cache, once for every multiply-add. */
 #include "kernels/compiler/transposed.h"
 #include "kernels/variant.h"
 

@@ -1,7 +1,7 @@
 /* Losses of clicks and conversions, and their gradients by the logits of heads and base heads.
  *
- * A row's tasks side by side, without a branch: what does not count gets a factor of 0. Bound by the
- * logistic functions and the logarithms; all of it is little beside one layer. */
+ * A row's tasks side by side, without a branch: what does not count gets a factor of 0. Bound by
+ * the logistic functions and the logarithms; all of it is little beside one layer. */
 #include "kernels/compiler/exp.h"
 #include "kernels/variant.h"
 

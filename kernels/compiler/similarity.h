@@ -5,6 +5,8 @@
 #include "kernels/compiler/exp.h"
 #include "reference/operands.h"
 
+#include <math.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /* T vectors `ld` apart. */
@@ -73,7 +75,7 @@ static inline void cosines(float *restrict score, float *restrict inverse, size_
     }
     for (size_t i = 0; i < tasks; i++)
         for (size_t j = 0; j < tasks; j++)
-            score[i * tasks + j] *= inverse[i] * inverse[j];
+            score[i * tasks + j] = score[i * tasks + j] * inverse[i] * inverse[j];
 }
 
 static inline void exponentials(float *restrict score, size_t count)
@@ -83,8 +85,8 @@ static inline void exponentials(float *restrict score, size_t count)
 }
 
 /* share[i * T + j] = factor softmax_j(cosine_ij / tau), less each row's own score in exp. */
-static inline void softmax(float *share, const float *cosine,
-                           const float *restrict inverse, const struct vectors *v, float factor)
+static inline void softmax(float *share, const float *cosine, const float *restrict inverse,
+                           const struct vectors *v, float factor)
 {
     const size_t tasks = v->tasks;
     for (size_t i = 0; i < tasks; i++)
@@ -112,8 +114,7 @@ static inline void softmax_gradient(float *restrict by_share, const float *restr
         for (size_t j = 0; j < tasks; j++)
             mean += share[i * tasks + j] * by_share[i * tasks + j];
         for (size_t j = 0; j < tasks; j++)
-            by_share[i * tasks + j] =
-                share[i * tasks + j] * (by_share[i * tasks + j] - mean) / tau;
+            by_share[i * tasks + j] = share[i * tasks + j] * (by_share[i * tasks + j] - mean) / tau;
     }
 }
 
@@ -127,7 +128,8 @@ static inline void vector_factors(float *restrict by_vector, const float *restri
     for (size_t i = 0; i < tasks; i++) {
         float own = 0;
         for (size_t j = 0; j < tasks; j++) {
-            const float both = by_cosine[i * tasks + j] + (first_only ? 0 : by_cosine[j * tasks + i]);
+            const float both =
+                by_cosine[i * tasks + j] + (first_only ? 0 : by_cosine[j * tasks + i]);
             const float other = j == i ? 0 : both * inverse[i] * inverse[j];
             by_vector[i * tasks + j] = other;
             own -= j == i ? 0 : both * cosine[i * tasks + j];
