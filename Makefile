@@ -76,7 +76,7 @@ EKTM    := $(BUILD)/ektm
 # Those of the given goals that were asked for.
 asked = $(filter $(1),$(MAKECMDGOALS))
 
-.PHONY: all built deps deps-needed bench bench-frameworks test check check-neon-loop check-emulated format format-check lint clean help FORCE
+.PHONY: all built deps deps-needed bench bench-frameworks test check check-neon-loop check-emulated plots report check-report format format-check lint clean help FORCE
 
 all: built ## build build/<arch>-<compiler>/ektm
 
@@ -114,6 +114,20 @@ check-neon-loop: built ## NEON's inner loop has the instructions that its file s
 check-emulated: built ## check on emulated CPUs with and without instructions: none leaks out of its kernels
 	$(if $(filter aarch64,$(ARCH)),tests/emulated_arm.sh $(EKTM) "$(CC)",tests/emulated.sh $(EKTM))
 
+# Pictures and the report see results/ only; prices.csv there is what `ektm choose --prices` reads, too.
+PYTHON  ?= /usr/bin/python3 -B
+prices   = $(addprefix --prices ,$(wildcard results/prices.csv))
+
+plots: deps-needed ## pictures of recorded runs, SVG and PNG (ARGS="results/NAME --prices FILE --out DIR")
+	@$(PYTHON) -m plots pictures $(prices) $(ARGS)
+
+report: deps-needed ## one HTML file to decide from: build/report.html (ARGS as for plots)
+	@$(PYTHON) -m plots report $(prices) $(ARGS)
+
+check-report: built ## pictures and report: as the records say, as `ektm choose` decides, in a browser
+	@$(PYTHON) tests/plots_test.py
+	@$(PYTHON) tests/report_test.py $(EKTM)
+
 # One inner make builds what all the goals run, after what they need is installed: it sees libraries
 # that have only just come, and goals side by side never build the same file twice at once.
 built: deps-needed $(call asked,clean)
@@ -141,9 +155,12 @@ $(BUILD)/%.o: %.c
 	$(call show,CC,$<)
 	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
 
-# In kernels, sanitizers leave out what the address sanitizer and guard pages find as well: checks of
-# every vector's address would take most of the time that building and running them takes.
-$(KERNEL_OBJECTS): override CFLAGS += $(if $(findstring undefined,$(SANITIZE)),-fno-sanitize=null$(comma)alignment$(comma)object-size$(comma)pointer-overflow -fno-var-tracking)
+# In kernels, sanitizers leave out what the address sanitizer and guard pages find as well, and call
+# their checks instead of writing them out at every access of an unrolled loop: compiling those would
+# take most of the time that proving takes.
+BRIEF_CHECKS := -fno-sanitize=null,alignment,object-size,pointer-overflow \
+                $(if $(findstring clang,$(CC)),,-fno-var-tracking --param asan-instrumentation-with-call-threshold=0)
+$(KERNEL_OBJECTS): override CFLAGS += $(if $(SANITIZE),$(BRIEF_CHECKS))
 
 # Only kernel files get ISA flags, so one binary runs on any CPU of its architecture. Their loops begin
 # on cache lines: how fast a kernel runs may not depend on what the linker puts before it.
@@ -200,6 +217,8 @@ PACKAGES_RUN      := libhwloc-dev libjansson-dev
 PACKAGES_PEERS    := $(if $(filter x86_64,$(HOST)),libxsmm-dev) libdnnl-dev libopenblas-dev
 PACKAGES_TEST     := libcriterion-dev python3
 PACKAGES_FRAMEWORKS := python3-torch python3-numpy $(if $(shell command -v npm),,nodejs npm)
+PACKAGES_PLOTS    := python3 python3-matplotlib python3-jinja2
+PACKAGES_BROWSER  := chromium
 PACKAGES_LINT     := clang clang-format clang-tidy
 PACKAGES_EMULATOR := qemu-user-static
 PACKAGES_AARCH64  := gcc-aarch64-linux-gnu libc6-dev-arm64-cross libhwloc-dev:arm64 libjansson-dev:arm64
@@ -209,10 +228,11 @@ DEPS ?= yes
 # none can be installed it runs without (DEPS=no).
 NEEDED := $(if $(call asked,bench bench-frameworks test check check-emulated check-neon-loop),$(if $(CROSS),$(PACKAGES_EMULATOR) $(PACKAGES_AARCH64),$(PACKAGES_RUN))) \
           $(if $(call asked,bench),$(PACKAGES_PEERS)) $(if $(call asked,bench-frameworks),$(PACKAGES_FRAMEWORKS)) $(if $(call asked,test),$(PACKAGES_TEST)) $(if $(call asked,check-emulated),$(PACKAGES_EMULATOR)) \
+          $(if $(call asked,check-report),$(PACKAGES_RUN) $(PACKAGES_BROWSER)) $(if $(call asked,plots report check-report),$(PACKAGES_PLOTS)) \
           $(if $(call asked,format format-check lint),$(PACKAGES_LINT))
 
 deps: ## install everything that any target needs (Debian; root or sudo)
-	@DEPS=$(DEPS) tests/install.sh $(PACKAGES_RUN) $(PACKAGES_PEERS) $(PACKAGES_TEST) $(PACKAGES_LINT) \
+	@DEPS=$(DEPS) tests/install.sh $(PACKAGES_RUN) $(PACKAGES_PEERS) $(PACKAGES_TEST) $(PACKAGES_LINT) $(PACKAGES_PLOTS) $(PACKAGES_BROWSER) \
 	    $(PACKAGES_EMULATOR) $(if $(filter x86_64,$(HOST)),$(PACKAGES_AARCH64))
 
 deps-needed:

@@ -50,21 +50,58 @@ static const struct argp_option all[OPTIONS] = {
     [OPTION_SEARCH] =
         {"search", KEY + OPTION_SEARCH, NULL, 0,
          "Search for the number formats of layers that gain most time for their error", 0},
+    [OPTION_SCENARIO] = {"scenario", KEY + OPTION_SCENARIO, "NAME,...", 0,
+                         "single-stream, offline, server (all of them)", 0},
+    [OPTION_RATE] = {"rate", KEY + OPTION_RATE, "N,...", 0,
+                     "Queries a second, in place of a search for the highest rate", 0},
+    [OPTION_SLO] = {"slo", KEY + OPTION_SLO, "pN=TIME", 0,
+                    "What latencies must keep to, such as p99=10ms (which it is)", 0},
+    [OPTION_CANDIDATES] =
+        {"candidates", KEY + OPTION_CANDIDATES, "LAW", 0,
+         "Rows of a query: lognormal:MEAN:SPREAD (of the logarithm), fixed:N, or a file of numbers",
+         0},
+    [OPTION_LAYOUT] = {"layout", KEY + OPTION_LAYOUT, "NAME,...", 0,
+                       "One instance for each of: all, package, numa, l3, core", 0},
+    [OPTION_INSTANCES] = {"instances", KEY + OPTION_INSTANCES, "N", 0,
+                          "Instances of the model, of --threads threads each, in place of a layout",
+                          0},
+    [OPTION_BATCHING] = {"batching", KEY + OPTION_BATCHING, "TIME", 0,
+                         "How long a query waits for others to be computed with, such as 500us (0)",
+                         0},
+    [OPTION_QUEUE] = {"queue", KEY + OPTION_QUEUE, "N", 0, "Queries that may wait", 0},
+    [OPTION_ANTAGONIST] = {"antagonist", KEY + OPTION_ANTAGONIST, "stream=N", 0,
+                           "N threads, on cores of their own, that keep the memory busy", 0},
+    [OPTION_PRICES] = {"prices", KEY + OPTION_PRICES, "FILE", 0,
+                       "What machines cost: CSV, as results/prices.example.csv", 0},
+    [OPTION_HEADROOM] = {"headroom", KEY + OPTION_HEADROOM, "PERCENT", 0,
+                         "How much more than --rate to be ready for (30)", 0},
+    [OPTION_MIN_QUALITY] =
+        {"min-quality", KEY + OPTION_MIN_QUALITY, "tau=X,...", 0,
+         "What narrow number formats must keep to in each prediction: least tau and auc (its "
+         "change), most log_loss (its change) and off (difference from f32)",
+         0},
+    [OPTION_JSON] = {"json", KEY + OPTION_JSON, NULL, 0, "One JSON object instead of tables", 0},
+    [OPTION_MARKDOWN] = {"markdown", KEY + OPTION_MARKDOWN, NULL, 0, "Markdown instead of text", 0},
     [OPTION_QUICK] = {"quick", KEY + OPTION_QUICK, NULL, 0, "A first answer within a minute", 0},
     [OPTION_FULL] = {"full", KEY + OPTION_FULL, NULL, 0, "Everything, however long it takes", 0},
 };
 
-/* What --help says of an option that takes one value instead of a list. */
+/* What --help says of an option that takes one value instead of a list, or none (""). */
 static const struct {
     const char *value, *about;
 } alone[OPTIONS] = {
+    [OPTION_ANTAGONIST] = {"", "By searches beside an antagonist instead of those without"},
     [OPTION_BACKEND] = {"NAME", "The backend that computes"},
     [OPTION_DTYPE] = {"TYPE,LAYER=TYPE,...",
                       "The number format of all layers, and of single layers or ops, such as "
                       "bf16,embedding=i8"},
     [OPTION_PRESET] = {"NAME", NULL},
+    [OPTION_IDS] = {"LAW", "Only searches with that law of ids, as it is recorded"},
+    [OPTION_RATE] = {"N", "Queries a second, in all"},
+    [OPTION_CANDIDATES] = {"LAW", "Only searches with that law of candidates, as it is recorded"},
     [OPTION_BATCH] = {"N", NULL},
     [OPTION_THREADS] = {"N", "Thread count"},
+    [OPTION_FULL] = {"", "All configurations that were searched, too"},
 };
 
 typedef bool exists(const char *name);
@@ -102,6 +139,21 @@ static bool cache_exists(const char *name)
 static bool pages_exist(const char *name)
 {
     return strcmp(name, "4k") == 0 || strcmp(name, "thp") == 0 || strcmp(name, "huge") == 0;
+}
+
+static bool scenario_exists(const char *name)
+{
+    return strcmp(name, "single-stream") == 0 || strcmp(name, "offline") == 0 ||
+           strcmp(name, "server") == 0;
+}
+
+static bool layout_exists(const char *name)
+{
+    static const char *const names[] = {"all", "package", "numa", "l3", "core"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
 }
 
 static const char *const listed = "`ektm list` shows what is";
@@ -145,6 +197,15 @@ static bool parse_number(uint64_t *number, const char *text, uint64_t low, uint6
     return true;
 }
 
+static bool parse_size(size_t *size, const char *text, size_t high, const char *where,
+                       struct fault *fault)
+{
+    uint64_t number = 0;
+    bool fine = parse_number(&number, text, 1, high, where, fault);
+    *size = number;
+    return fine;
+}
+
 static bool parse_sizes(struct sizes *sizes, char *text, size_t high, const char *where,
                         struct fault *fault)
 {
@@ -165,6 +226,7 @@ static bool parse_percent(double *fraction, const char *text, const char *where,
 {
     char *end;
     double percent = strtod(text, &end);
+    end += *end == '%';
     if (end == text || *end || !(percent >= 0 && percent <= 1000))
         return fault_caller(fault, "--%s: '%s' is not a percentage from 0 to 1000", where, text);
     *fraction = percent / 100;
@@ -258,6 +320,38 @@ static bool set(struct arguments *o, enum command_option option, char *arg, stru
     case OPTION_SEARCH:
         o->search = true;
         break;
+    case OPTION_SCENARIO:
+        return parse_names(&o->scenario, arg, scenario_exists,
+                           "single-stream, offline and server are allowed", name, fault);
+    case OPTION_RATE:
+        return parse_sizes(&o->rate, arg, RATE_MAX, name, fault);
+    case OPTION_SLO:
+        return parse_text(&o->slo, arg, name, fault);
+    case OPTION_CANDIDATES:
+        return parse_text(&o->candidates, arg, name, fault);
+    case OPTION_LAYOUT:
+        return parse_names(&o->layout, arg, layout_exists,
+                           "all, package, numa, l3 and core are allowed", name, fault);
+    case OPTION_INSTANCES:
+        return parse_size(&o->instances, arg, THREADS_MAX, name, fault);
+    case OPTION_BATCHING:
+        return parse_text(&o->batching, arg, name, fault);
+    case OPTION_QUEUE:
+        return parse_size(&o->queue, arg, QUEUE_MAX, name, fault);
+    case OPTION_ANTAGONIST:
+        return parse_text(&o->antagonist, arg ? arg : "any", name, fault);
+    case OPTION_PRICES:
+        return parse_text(&o->prices, arg, name, fault);
+    case OPTION_HEADROOM:
+        return parse_percent(&o->headroom, arg, name, fault);
+    case OPTION_MIN_QUALITY:
+        return parse_text(&o->min_quality, arg, name, fault);
+    case OPTION_JSON:
+        o->json = true;
+        break;
+    case OPTION_MARKDOWN:
+        o->markdown = true;
+        break;
     case OPTION_QUICK:
         o->quick = true;
         break;
@@ -267,6 +361,8 @@ static bool set(struct arguments *o, enum command_option option, char *arg, stru
     case OPTIONS:
         break;
     }
+    if (o->json && o->markdown)
+        return fault_caller(fault, "--json and --markdown exclude each other");
     return o->quick && o->full ? fault_caller(fault, "--quick and --full exclude each other")
                                : true;
 }
@@ -303,8 +399,21 @@ static bool take_file(struct taken *taken, const char *name, struct fault *fault
     if (a->files == taken->files)
         return fault_caller(fault, "'%s' is one file too many; %zu are compared", name,
                             taken->files);
+    if (a->files == FILES_MAX)
+        return fault_caller(fault, "more than %d files; folders of files are taken, too",
+                            FILES_MAX);
     a->file[a->files++] = name;
     return true;
+}
+
+static bool check_files(const struct taken *taken, struct fault *fault)
+{
+    const size_t files = taken->arguments->files;
+    if (taken->files == FILES_ANY)
+        return files ? true : fault_caller(fault, "no file of results is named, and no folder");
+    return files == taken->files
+               ? true
+               : fault_caller(fault, "%zu files were named; %zu are compared", files, taken->files);
 }
 
 static error_t parser(int key, char *arg, struct argp_state *state)
@@ -316,10 +425,7 @@ static error_t parser(int key, char *arg, struct argp_state *state)
     if (key == ARGP_KEY_ARG)
         fine = take_file(taken, arg, &fault);
     else if (key == ARGP_KEY_END)
-        fine = arguments->files == taken->files
-                   ? true
-                   : fault_caller(&fault, "%zu files were named; %zu are compared",
-                                  arguments->files, taken->files);
+        fine = check_files(taken, &fault);
     else if (taken->own && key >= KEY + OPTIONS && key < KEY + OPTIONS + OWN_OPTIONS_MAX)
         fine = set_own(&taken->own[key - KEY - OPTIONS], arg, &fault);
     else if (key < KEY || key >= KEY + OPTIONS)
@@ -350,15 +456,20 @@ void arguments_parse_own(struct arguments *arguments, options_set accepted,
         if (!(accepted & TAKES(o)))
             continue;
         taken[count] = all[o];
-        taken[count].arg = one && alone[o].value ? alone[o].value : all[o].arg;
+        taken[count].arg = !one || !alone[o].value ? all[o].arg
+                           : *alone[o].value       ? alone[o].value
+                                                   : NULL;
         taken[count++].doc = one && alone[o].about ? alone[o].about : all[o].doc;
     }
-    struct taken input = {arguments, (size_t)(accepted >> 60), own};
+    struct taken input = {arguments, (size_t)(accepted >> 120), own};
     struct argp argp = {.options = taken,
                         .parser = parser,
-                        .args_doc = input.files ? "A.jsonl B.jsonl" : NULL,
+                        .args_doc = input.files == FILES_ANY ? "RESULTS..."
+                                    : input.files            ? "A.jsonl B.jsonl"
+                                                             : NULL,
                         .doc = about};
-    *arguments = (struct arguments){.seed = 1, .threshold = 0.05, .tile = TILE_UNSET};
+    *arguments =
+        (struct arguments){.seed = 1, .threshold = 0.05, .headroom = 0.3, .tile = TILE_UNSET};
     argp_parse(&argp, argc, argv, 0, NULL, &input);
 }
 

@@ -30,25 +30,47 @@ enum command_option {
     OPTION_THRESHOLD,
     OPTION_RESUME,
     OPTION_SEARCH,
+    OPTION_SCENARIO,
+    OPTION_RATE,
+    OPTION_SLO,
+    OPTION_CANDIDATES,
+    OPTION_LAYOUT,
+    OPTION_INSTANCES,
+    OPTION_BATCHING,
+    OPTION_QUEUE,
+    OPTION_ANTAGONIST,
+    OPTION_PRICES,
+    OPTION_HEADROOM,
+    OPTION_MIN_QUALITY,
+    OPTION_JSON,
+    OPTION_MARKDOWN,
     OPTION_QUICK,
     OPTION_FULL,
     OPTIONS
 };
 
 /* A command takes the OR of the options it accepts. */
-typedef uint64_t options_set;
+typedef unsigned __int128 options_set;
 #define TAKES(option) ((options_set)1 << (option))
 
 /* The same for an option that others give a list and this command one value: --help says so. The
  * command refuses more. */
 #define TAKES_ONE(option) (TAKES(option) | TAKES((option) + OPTIONS))
-/* A command that takes so many files beside its options, and no fewer. */
-#define TAKES_FILES(count) ((options_set)(count) << 60)
-_Static_assert(2 * OPTIONS <= 60, "TAKES_ONE takes two bits for each option");
+/* A command that takes so many files beside its options, and no fewer; FILES_ANY: one or more. */
+#define TAKES_FILES(count) ((options_set)(count) << 120)
+_Static_assert(2 * OPTIONS <= 120, "TAKES_ONE takes two bits for each option");
 
 #define TILE_UNSET SIZE_MAX
 
-enum { FILES_MAX = 2, OPTION_LIST_MAX = 64, BATCH_MAX = 1 << 20, THREADS_MAX = 4096 };
+enum {
+    FILES_ANY = 255,
+    FILES_MAX = 1024,
+    OPTION_LIST_MAX = 64,
+    BATCH_MAX = 1 << 20,
+    THREADS_MAX = 4096,
+    QUEUE_MAX = 1 << 20,
+    RATE_MAX = 1000000000
+};
 
 struct names {
     size_t count; /* 0: the option was not given */
@@ -72,6 +94,14 @@ struct arguments {
     const char *tuning; /* NULL: not given */
     double threshold;   /* as a fraction; 0.05 unless given */
     const char *resume; /* NULL: not given                  */
+    struct names scenario, layout;
+    struct sizes rate;                                    /* queries a second */
+    size_t instances;                                     /* 0: not given */
+    size_t queue;                                         /* 0: not given */
+    const char *slo, *candidates, *batching, *antagonist; /* NULL: not given */
+    const char *prices, *min_quality;                     /* NULL: not given */
+    double headroom;                                      /* as a fraction; 0.3 unless given */
+    bool json, markdown;
     const char *file[FILES_MAX];
     size_t files;
 };

@@ -6,7 +6,9 @@
 #include "harness/bench/scaling.h"
 #include "harness/bench/search.h"
 #include "harness/command.h"
-#include "harness/model/tuning.h"
+#include "harness/load/report.h"
+#include "harness/load/sweep.h"
+#include "harness/model/predictor.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -55,6 +57,21 @@ static void drop_subject(struct bench *bench)
 
 /* ---- jobs ------------------------------------------------------------------------------------ */
 
+/* The model as a server, as `ektm load --quick` has it. */
+static bool run_load(struct bench *bench, struct fault *fault)
+{
+    struct run *run = &bench->run;
+    const struct arguments usual = {.seed = run->arguments->seed};
+    struct load_settings settings;
+    enum isa isa;
+    if (!load_settings_make(&settings, &usual, &run->topology, true, fault))
+        return false;
+    settings.only = predictor_best(&isa);
+    const bool fine = load_run(&settings, run, &bench->models, fault);
+    load_settings_free(&settings);
+    return fine;
+}
+
 static bool run_job(struct bench *bench, const struct job *job, struct fault *fault)
 {
     struct run *run = &bench->run;
@@ -82,19 +99,33 @@ static bool run_job(struct bench *bench, const struct job *job, struct fault *fa
         return models_run(&bench->models, run, job, fault);
     case JOB_SEARCH:
         return models_search(&bench->models, run, job, fault);
+    case JOB_LOAD:
+        return run_load(bench, fault);
     case JOB_SCALING:
         return models_scale(&bench->models, run, job, fault);
     }
     return true;
 }
 
+/* The layer's name, or that of the part of a training step. */
+static void name_layer(const struct bench *bench, size_t layer, char *name, size_t size)
+{
+    const struct ektm *ektm = &bench->subject.model.ektm;
+    struct ektm_layer part[TRAINING_MAX];
+    if (layer >= ektm_entries(ektm))
+        training_parts(ektm, part);
+    snprintf(name, size, "%s",
+             layer < ektm_entries(ektm) ? ektm->layer[layer].name
+                                        : part[layer - ektm_entries(ektm)].name);
+}
+
 static void name_job(const struct bench *bench, const struct job *job, char *name, size_t size)
 {
     const char *preset = bench->run.plan.preset[job->preset]->name;
-    const char *layer = bench->has_subject && (job->kind == JOB_LAYER || job->kind == JOB_KERNELS ||
-                                               job->kind == JOB_SHARES)
-                            ? bench->subject.model.ektm.layer[job->layer].name
-                            : "";
+    char layer[32] = "";
+    if (bench->has_subject &&
+        (job->kind == JOB_LAYER || job->kind == JOB_KERNELS || job->kind == JOB_SHARES))
+        name_layer(bench, job->layer, layer, sizeof layer);
     switch (job->kind) {
     case JOB_CEILINGS:
         snprintf(name, size, "ceilings, threads: %zu", job->seating.threads);
@@ -120,6 +151,9 @@ static void name_job(const struct bench *bench, const struct job *job, char *nam
         break;
     case JOB_SEARCH:
         snprintf(name, size, "%s: formats of layers, %zu rows", preset, job->batch);
+        break;
+    case JOB_LOAD:
+        snprintf(name, size, "%s: under load", preset);
         break;
     case JOB_SCALING:
         snprintf(name, size, "%s: model, threads: %zu %s, rows: %zu", preset, job->seating.threads,
@@ -150,8 +184,14 @@ static bool is_needed(const struct plan *plan, size_t j, size_t first)
         return next->kind != JOB_CEILINGS;
     if (job->kind == JOB_LAYER)
         return (next->kind == JOB_KERNELS || next->kind == JOB_SHARES) && next->layer == job->layer;
-    return job->kind == JOB_COMPOSE &&
-           (next->kind == JOB_MODELS || next->kind == JOB_SEARCH || next->kind == JOB_SCALING);
+    return job->kind == JOB_COMPOSE && (next->kind == JOB_MODELS || next->kind == JOB_SEARCH ||
+                                        next->kind == JOB_LOAD || next->kind == JOB_SCALING);
+}
+
+static void report_all(const struct run *run, const struct ektm_preset *preset)
+{
+    report_preset(run, preset);
+    report_load(run, preset->name);
 }
 
 static bool run_jobs(struct bench *bench, struct fault *fault)
@@ -174,7 +214,7 @@ static bool run_jobs(struct bench *bench, struct fault *fault)
         if (job->kind == JOB_CEILINGS)
             report_ceilings(run);
         else
-            report_preset(run, run->plan.preset[job->preset]);
+            report_all(run, run->plan.preset[job->preset]);
         if (!fine)
             return false;
     }
@@ -304,6 +344,17 @@ static bool settle(struct bench *bench, struct arguments *arguments, struct word
     return take_over(bench, arguments, words, fault);
 }
 
+/* A search walks whole models: what picks single layers' kernels has no meaning beside it. */
+static bool search_alone(const struct arguments *a, struct fault *fault)
+{
+    const char *beside = a->op.count ? "--op" : a->kernel.count ? "--kernel" : NULL;
+    return !a->search || !beside ||
+           fault_caller(fault,
+                        "--search: whole models are searched; %s is given beside it, of such "
+                        "options --backend is allowed",
+                        beside);
+}
+
 int bench_command(int argc, char **argv)
 {
     struct arguments arguments;
@@ -317,7 +368,8 @@ int bench_command(int argc, char **argv)
     bench->request.words = request_words(argc, argv);
     parse(&arguments, argc, argv);
     int status;
-    if (settle(bench, &arguments, &words, &fault) && begin(bench, &fault)) {
+    if (settle(bench, &arguments, &words, &fault) && search_alone(&arguments, &fault) &&
+        begin(bench, &fault)) {
         status = bench_all(bench);
         if (stop)
             fprintf(stderr, "Interrupted: `ektm bench --resume %s` finishes the run\n",

@@ -33,5 +33,6 @@ rule harness/data "$below|harness/(machine|measure|model|data)/[a-z_]+\.h"
 rule harness/verify "$below|harness/(machine|model|verify)/[a-z_]+\.h"
 rule harness/results "$below|harness/(machine|measure|results)/[a-z_]+\.h|build\.h"
 rule harness/bench "$below|harness/(machine|measure|model|verify|results|bench)/[a-z_]+\.h|harness/arguments\.h|build\.h"
+rule harness/choose "$below|harness/(machine|measure|results|choose)/[a-z_]+\.h|harness/load/objective\.h"
 
 exit "$broken"

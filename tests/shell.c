@@ -47,11 +47,18 @@ void shell_end(void)
         run("rm -rf @");
 }
 
+const char *shell_path(const char *name)
+{
+    static char path[128];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return path;
+}
+
 char *text_of(const char *name)
 {
-    char path[128], *text = NULL;
+    const char *path = shell_path(name);
+    char *text = NULL;
     size_t room = 0;
-    snprintf(path, sizeof path, "%s/%s", folder, name);
     FILE *file = fopen(path, "r");
     cr_assert(file, "no %s", path);
     ssize_t bytes = getdelim(&text, &room, '\0', file);

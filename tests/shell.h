@@ -13,6 +13,9 @@ void shell_end(void);
  * status. */
 int run(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Where a file of that name in the folder is; the text holds until the next call. */
+const char *shell_path(const char *name);
+
 /* The whole text of a file of the folder; to be freed. */
 char *text_of(const char *name);
 

@@ -64,7 +64,7 @@ static void write_file(const char *name, const struct change *change, size_t cop
             bool ours =
                 change && change->name && strcmp(record_get_text(r, "name"), change->name) == 0;
             static const struct change plain = {NULL, 1, 0.001, NULL, NULL};
-            if (kind != KIND_MACHINE && kind != KIND_SKIP)
+            if (kind != KIND_MACHINE && kind != KIND_LOAD && kind != KIND_SKIP)
                 set_time(r, ours ? change : &plain);
             if (kind == KIND_MACHINE && change && change->cpu)
                 record_text(r, "cpu", change->cpu);

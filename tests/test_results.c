@@ -74,6 +74,10 @@ static json_t *full_record(enum kind kind)
         case TYPE_NUMBERS:
             record_numbers(record, c->name, (const char *[]){"a", "b"}, (double[]){0.1, NAN}, 2);
             break;
+        case TYPE_INTERVALS:
+            record_intervals(record, c->name, (const char *[]){"p50", "p99"},
+                             (struct estimate[]){interval, {NAN, NAN, NAN}}, 2);
+            break;
         case COLUMN_TYPES:
             break;
         }
@@ -238,6 +242,7 @@ static const struct {
     {"{\"kind\":\"skip\",\"ns\":{\"median\":1,\"lo\":1,\"hi\":1}}", "'ns' has no place"},
     {"{\"kind\":\"kernel\",\"ns\":{\"median\":1}}", "'ns' is no interval"},
     {"{\"kind\":\"kernel\",\"flops\":\"many\"}", "'flops' is no number"},
+    {"{\"kind\":\"load\",\"latency\":{\"p50\":1}}", "'latency' is no object of intervals"},
     {"{\"kind\":\"kernel\",\"kind\":\"kernel\"}", "not JSON"},
 };
 

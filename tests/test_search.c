@@ -331,3 +331,12 @@ Test(search, refuses_what_it_cannot_do)
                   text_of("talk"));
     }
 }
+
+Test(search, takes_no_choice_of_single_layers)
+{
+    cr_assert_eq(run("EKTM bench --search --op dense --out @/r.jsonl 2> @/talk"), 2);
+    cr_assert(contains("talk", "--search: whole models are searched; --op is given beside it"));
+    cr_assert_eq(run("EKTM bench --search --kernel dense_f32_reference --out @/r.jsonl 2> @/talk"),
+                 2);
+    cr_assert(contains("talk", "--kernel is given"));
+}

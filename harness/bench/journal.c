@@ -207,6 +207,8 @@ static bool is_found(const json_t *record, const char *column)
     const bool ceiling = record_kind(record) == KIND_CEILING;
     if (strcmp(column, "job") == 0)
         return strcmp(record_get_text(record, "backend"), "reference") == 0;
+    if (strcmp(column, "offered") == 0)
+        return strcmp(record_get_text(record, "finding"), "highest") == 0;
     if (strcmp(column, "name") == 0)
         return ceiling && json_object_get(record, "preset");
     return strcmp(column, "ceiling") == 0 && !ceiling;
@@ -216,8 +218,9 @@ static bool is_found(const json_t *record, const char *column)
 static bool is_same(const json_t *a, const json_t *b)
 {
     static const char *const identity[] = {
-        "kind",    "name",    "job",       "preset", "layer",     "dims",        "level",
-        "threads", "ceiling", "placement", "pages",  "base_rows", "beside_rows", "step"};
+        "kind",    "name",     "job",       "preset",     "layer",     "dims",        "level",
+        "threads", "ceiling",  "placement", "pages",      "base_rows", "beside_rows", "step",
+        "formats", "scenario", "layout",    "antagonist", "finding",   "offered"};
     for (size_t i = 0; i < sizeof identity / sizeof *identity; i++) {
         json_t *of_a = json_object_get(a, identity[i]), *of_b = json_object_get(b, identity[i]);
         if (!is_found(a, identity[i]) && of_a != of_b && !json_equal(of_a, of_b))

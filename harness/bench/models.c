@@ -130,7 +130,7 @@ static double area_change(const struct quality *q, size_t p)
     return area.narrow - area.wide;
 }
 
-static void record_quality(json_t *record, const struct quality *q)
+void models_record_quality(json_t *record, const struct quality *q)
 {
     record_predictions(record, "off_most", q, quality_most);
     record_predictions(record, "off_mean", q, quality_mean);
@@ -159,7 +159,7 @@ json_t *models_record_timed(const struct models *models, struct run *run, const 
     record_number(record, "prepare_ns", c->prepare_ns);
     run_describe(run, record, &timing, c->error);
     if (c->quality)
-        record_quality(record, c->quality);
+        models_record_quality(record, c->quality);
     record_states(record, models, run, c);
     record_schedule(record, models, run, c);
     double ns = record_get_interval(record, "ns").median;

@@ -25,6 +25,9 @@ json_t *models_record(struct models *models, struct run *run, struct contender *
 json_t *models_record_timed(const struct models *models, struct run *run, const struct roof *roof,
                             const struct contender *contender, const struct competitor *competitor);
 
+/* Sets the columns that say what formats cost the predictions. */
+void models_record_quality(json_t *record, const struct quality *quality);
+
 /* What a comparison of passes needs to know of the machine; models_need_of adds what bounds the
  * contender's formats. */
 struct need models_need(const struct models *models, const struct run *run, size_t rows);

@@ -1,5 +1,6 @@
 #include "harness/bench/plan.h"
 
+#include "harness/bench/training.h"
 #include "harness/model/rows.h"
 #include "harness/model/shapes.h"
 
@@ -244,23 +245,43 @@ static bool op_is_asked(const struct arguments *a, const struct op *op)
     return false;
 }
 
+/* The jobs of one layer, or of a part of the training step. */
+static bool add_layer(struct plan *plan, size_t preset, size_t l, bool shares)
+{
+    bool fine = add_job(plan, (struct job){JOB_LAYER, preset, l, 0, {1, 0}, 1});
+    for (size_t b = 0; b < plan->batches && fine; b++)
+        fine = add_job(plan, (struct job){JOB_KERNELS, preset, l, plan->batch[b], {1, 0}, 2});
+    for (size_t s = 0; s < plan->seatings && fine && shares; s++)
+        if (plan->seating[s].threads > 1)
+            fine = add_job(plan, (struct job){JOB_SHARES, preset, l, plan_batch_most(plan),
+                                              plan->seating[s], 0.5});
+    return fine;
+}
+
+/* The parts of a training step, only where ops or kernels are chosen: inference is what is measured
+ * else. */
+static bool add_training(struct plan *plan, const struct arguments *a, size_t preset,
+                         const struct ektm *ektm)
+{
+    struct ektm_layer part[TRAINING_MAX];
+    const size_t parts = training_parts(ektm, part);
+    bool fine = true;
+    for (size_t p = 0; p < parts && fine && (a->op.count || a->kernel.count); p++)
+        if (op_is_asked(a, part[p].op))
+            fine = add_layer(plan, preset, ektm_entries(ektm) + p, part[p].op->split != AXIS_NONE);
+    return fine;
+}
+
 static bool add_layers(struct plan *plan, const struct arguments *a, size_t preset)
 {
     struct ektm ektm;
     if (!ektm_build(&ektm, &plan->preset[preset]->config))
         return false;
     bool fine = true;
-    for (size_t l = 0; l < ektm_entries(&ektm) && fine; l++) {
-        if (ektm_repeats(&ektm, l) || !op_is_asked(a, ektm.layer[l].op))
-            continue;
-        fine = add_job(plan, (struct job){JOB_LAYER, preset, l, 0, {1, 0}, 1});
-        for (size_t b = 0; b < plan->batches && fine; b++)
-            fine = add_job(plan, (struct job){JOB_KERNELS, preset, l, plan->batch[b], {1, 0}, 2});
-        for (size_t s = 0; s < plan->seatings && fine; s++)
-            if (plan->seating[s].threads > 1)
-                fine = add_job(plan, (struct job){JOB_SHARES, preset, l, plan_batch_most(plan),
-                                                  plan->seating[s], 0.5});
-    }
+    for (size_t l = 0; l < ektm_entries(&ektm) && fine; l++)
+        if (!ektm_repeats(&ektm, l) && op_is_asked(a, ektm.layer[l].op))
+            fine = add_layer(plan, preset, l, true);
+    fine = fine && add_training(plan, a, preset, &ektm);
     ektm_free(&ektm);
     return fine;
 }
@@ -289,6 +310,14 @@ static size_t search_batch(const struct plan *plan)
     return rows;
 }
 
+/* Whether nothing was chosen of what else is timed: then the model is also put under load. */
+static bool is_whole(const struct arguments *a)
+{
+    return !a->quick && !a->batch.count && !a->threads.count && !a->placement.count &&
+           !a->backend.count && !a->dtype.count && !a->formats.count && !a->cache &&
+           a->tile == TILE_UNSET;
+}
+
 static bool add_models(struct plan *plan, const struct arguments *a, size_t preset)
 {
     bool fine = add_job(plan, (struct job){JOB_COMPOSE, preset, 0, 0, {1, 0}, 0.5});
@@ -299,6 +328,9 @@ static bool add_models(struct plan *plan, const struct arguments *a, size_t pres
                add_job(plan, (struct job){JOB_SEARCH, preset, 0, search_batch(plan), {1, 0}, 8});
     for (size_t s = 0; s < plan->seatings && fine; s++)
         fine = add_scaling(plan, preset, plan->seating[s]);
+    /* It keeps its own time, and takes none of the samples'. */
+    if (is_whole(a))
+        fine = fine && add_job(plan, (struct job){JOB_LOAD, preset, 0, 0, {1, 0}, 0});
     return fine;
 }
 

@@ -36,6 +36,7 @@ enum job_kind {
     JOB_COMPOSE,  /* the whole model for each backend                            */
     JOB_MODELS,   /* the models side by side at `batch` rows                     */
     JOB_SEARCH,   /* layers narrowed one after the other, at `batch` rows        */
+    JOB_LOAD,     /* the best of our models as a server, quickly                       */
     JOB_SCALING /* the best model with `seating`: `batch` rows for all threads; 0: some for each */
 };
 

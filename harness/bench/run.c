@@ -37,10 +37,16 @@ bool run_begin(struct run *run, const struct arguments *arguments,
     return true;
 }
 
-void run_end(struct run *run)
+void run_leave(struct run *run)
 {
     if (run->team)
         team_stop(run->team);
+    run->team = NULL;
+}
+
+void run_end(struct run *run)
+{
+    run_leave(run);
     counters_close(&run->counters);
     plan_free(&run->plan);
     topology_free(&run->topology);
@@ -51,8 +57,7 @@ bool run_seat(struct run *run, struct seating seating, struct fault *fault)
     if (run->team && run->seating.threads == seating.threads &&
         run->seating.placement == seating.placement)
         return true;
-    if (run->team)
-        team_stop(run->team);
+    run_leave(run);
     run->seating = seating;
     run->team = team_start(&run->topology, seating.placement, seating.threads, fault);
     return run->team != NULL;

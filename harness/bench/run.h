@@ -35,6 +35,9 @@ void run_end(struct run *run);
 /* Starts a team with that seating in place of the one there is, unless it is the same. */
 bool run_seat(struct run *run, struct seating seating, struct fault *fault);
 
+/* Ends the team, if there is one: the caller is no longer pinned. */
+void run_leave(struct run *run);
+
 /* ns of untimed calls before a sample where what all competitors stream together may be more than
  * the last-level cache holds: each gets time to bring its own back. */
 #define WARMING 2e6

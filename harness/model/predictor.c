@@ -10,7 +10,7 @@ static const struct backend *backend_named(const char *name)
     return NULL;
 }
 
-static const struct backend *best_backend(enum isa *isa)
+const struct backend *predictor_best(enum isa *isa)
 {
     static const char *const names[] = {"avx512", "avx2", "neon", "compiler", "reference"};
     const struct backend *backend = NULL;
@@ -31,7 +31,7 @@ bool predictor_make(struct predictor *p, const struct model *model, const char *
     char reason[128];
     bool tuned;
     *p = (struct predictor){.formats = *formats};
-    p->backend = backend ? backend_named(backend) : best_backend(&isa);
+    p->backend = backend ? backend_named(backend) : predictor_best(&isa);
     if (backend && !backend_best_isa(p->backend, &isa, reason, sizeof reason))
         return fault_machine(fault, "--backend: %s cannot run here: %s", backend, reason);
     p->isa = isa;

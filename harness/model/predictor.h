@@ -14,6 +14,10 @@ struct predictor {
     struct forward forward;
 };
 
+/* The first of our own backends that runs here, best first, and its instruction set; the reference
+ * runs everywhere. */
+const struct backend *predictor_best(enum isa *isa);
+
 /* Composes `model`, which must hold the formats' weights (model_narrow) and outlive it. `backend`:
  * its name, or NULL for the first of our own that runs here, best first; the reference runs
  * everywhere. `tuning` as in tuning_find; what is tuned is f32. A backend that cannot run here: a

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-static const char *const kinds[KINDS] = {"machine", "ceiling", "kernel", "model", "skip"};
+static const char *const kinds[KINDS] = {"machine", "ceiling", "kernel", "model", "load", "skip"};
 
 const char *kind_name(enum kind kind) { return kinds[kind]; }
 
@@ -16,9 +16,15 @@ enum kind kind_find(const char *name)
 
 const char *column_type_name(enum column_type type)
 {
-    static const char *const names[COLUMN_TYPES] = {
-        "text",     "array of texts",   "number",          "count",
-        "interval", "object of counts", "object of texts", "object of numbers"};
+    static const char *const names[COLUMN_TYPES] = {"text",
+                                                    "array of texts",
+                                                    "number",
+                                                    "count",
+                                                    "interval",
+                                                    "object of counts",
+                                                    "object of texts",
+                                                    "object of numbers",
+                                                    "object of intervals"};
     return names[type];
 }
 
@@ -34,27 +40,29 @@ const struct column *column_find(const char *name)
 #define CEILING  (1u << KIND_CEILING)
 #define KERNEL   (1u << KIND_KERNEL)
 #define MODEL    (1u << KIND_MODEL)
+#define LOAD     (1u << KIND_LOAD)
 #define SKIP     (1u << KIND_SKIP)
 #define TIMED    (CEILING | KERNEL | MODEL)
 #define COMPARED (KERNEL | MODEL)
-#define ALL      (MACHINE | TIMED | SKIP)
+#define ALL      (MACHINE | TIMED | LOAD | SKIP)
 
 const struct column record_columns[] = {
     /* every line */
-    {"kind", TYPE_TEXT, "", ALL, 0, "`machine`, `ceiling`, `kernel`, `model` or `skip`"},
+    {"kind", TYPE_TEXT, "", ALL, 0, "`machine`, `ceiling`, `kernel`, `model`, `load` or `skip`"},
     {"run", TYPE_TEXT, "", ALL, 0,
      "the run that wrote the line, by its start (UTC) and process; its `machine` line is the "
      "first with it"},
 
     {"id", TYPE_COUNT, "", 0, ALL, "of the line within its run, from 0"},
 
-    {"job", TYPE_COUNT, "", 0, TIMED | SKIP,
+    {"job", TYPE_COUNT, "", 0, TIMED | LOAD | SKIP,
      "which of the run's jobs, from 0, wrote the line; a job writes all of its lines in one go"},
 
     /* the machine and the run */
     {"name", TYPE_TEXT, "", ALL, 0,
-     "machine: its folder; ceiling, kernel: the kernel; model: `model_<dtype>_<backend>_<isa>`, "
-     "with `_layers` where it goes layer by layer to be compared with; skip: what was skipped"},
+     "machine: its folder; ceiling, kernel: the kernel; model, load: "
+     "`model_<dtype>_<backend>_<isa>`, with `_layers` where it goes layer by layer to be compared "
+     "with; skip: what was skipped"},
     {"time", TYPE_TEXT, "", MACHINE, 0, "start of the run, ISO 8601, UTC"},
     {"commit", TYPE_TEXT, "", MACHINE, 0, "of the sources, `-dirty` where they were changed"},
     {"cpu", TYPE_TEXT, "", MACHINE, 0, "the processor's name as the system gives it"},
@@ -75,37 +83,37 @@ const struct column record_columns[] = {
     {"arguments", TYPE_TEXTS, "", 0, MACHINE,
      "of the command, but where it writes: `--resume` goes by them"},
     {"effort", TYPE_TEXT, "", MACHINE, 0, "`quick`, `usual` or `full`"},
-    {"ids", TYPE_TEXT, "", MACHINE | COMPARED, 0, "law of the ids of the inputs"},
-    {"seed", TYPE_COUNT, "", MACHINE | COMPARED, 0,
+    {"ids", TYPE_TEXT, "", MACHINE | COMPARED | LOAD, 0, "law of the ids of the inputs"},
+    {"seed", TYPE_COUNT, "", MACHINE | COMPARED | LOAD, 0,
      "of weights, inputs and bootstrap; from 2^63 on as the negative number of the same bits"},
 
     /* what was timed */
-    {"op", TYPE_TEXT, "", TIMED, SKIP, "the op; `model` for a whole forward pass"},
+    {"op", TYPE_TEXT, "", TIMED, LOAD | SKIP, "the op; `model` for a whole forward pass"},
     {"layer", TYPE_TEXT, "", KERNEL, SKIP | CEILING,
      "the model's layer, or a fusion of some (`transfer`, `heads`); one of each per-task layer; of "
      "a "
      "ceiling taken beside one, or `model`"},
-    {"preset", TYPE_TEXT, "", COMPARED, SKIP | CEILING,
+    {"preset", TYPE_TEXT, "", COMPARED | LOAD, SKIP | CEILING,
      "sizes of the model; a ceiling has one where it was taken beside kernels of that, in the same "
      "rounds of samples"},
     {"beside_rows", TYPE_COUNT, "row", 0, CEILING,
      "batch of the kernels that a ceiling was taken beside"},
-    {"dtype", TYPE_TEXT, "", TIMED, SKIP, "format of weights and activations"},
-    {"formats", TYPE_TEXT, "", 0, MODEL | SKIP,
+    {"dtype", TYPE_TEXT, "", TIMED | LOAD, SKIP, "format of weights and activations"},
+    {"formats", TYPE_TEXT, "", LOAD, MODEL | SKIP,
      "each layer's number format, such as `embedding=i8,bottom.0=bf16`, or the one that all have"},
-    {"backend", TYPE_TEXT, "", TIMED, SKIP,
+    {"backend", TYPE_TEXT, "", TIMED | LOAD, SKIP,
      "whose kernel; of a model `peers`: at each layer of the peer that was fastest there, by the "
      "run's own `kernel` lines at that batch"},
-    {"isa", TYPE_TEXT, "", TIMED, SKIP,
+    {"isa", TYPE_TEXT, "", TIMED | LOAD, SKIP,
      "instruction set that the kernels are compiled for; a library's: the widest here"},
-    {"borrowed", TYPE_TEXT, "", MODEL, 0,
+    {"borrowed", TYPE_TEXT, "", MODEL | LOAD, 0,
      "layers that the backend lacks, and whose kernel stands in; empty: none"},
     {"path", TYPE_TEXT, "", 0, COMPARED,
      "the code that a library chose or generated for this kernel; empty: the kernel is its own; of "
      "a model of `peers`: the kernel that each layer got"},
     {"dims", TYPE_COUNTS, "", TIMED, SKIP, "extent of each axis that the op uses"},
-    {"threads", TYPE_COUNT, "", TIMED, SKIP, "threads that work"},
-    {"placement", TYPE_TEXT, "", TIMED, SKIP, "`compact` or `spread`: where threads sit"},
+    {"threads", TYPE_COUNT, "", TIMED | LOAD, SKIP, "threads that work"},
+    {"placement", TYPE_TEXT, "", TIMED | LOAD, SKIP, "`compact` or `spread`: where threads sit"},
     {"level", TYPE_TEXT, "", 0, CEILING, "`L1`, `L2`, `L3` or `memory`: what holds the operands"},
     {"working_set", TYPE_COUNT, "byte", 0, CEILING, "operands of one thread"},
     {"cache", TYPE_TEXT, "", TIMED, 0,
@@ -117,7 +125,7 @@ const struct column record_columns[] = {
      "of weights or rows that calls go round where `cache` is `rotate`; small layers may stay "
      "below "
      "the last-level cache"},
-    {"pages", TYPE_TEXT, "", MACHINE | TIMED, 0,
+    {"pages", TYPE_TEXT, "", MACHINE | TIMED | LOAD, 0,
      "machine: what large blocks can have; else what tables and weights, or a ceiling's data, lie "
      "on: `huge` (reserved), `thp` (transparent huge), `4k`, ..."},
 
@@ -130,7 +138,8 @@ const struct column record_columns[] = {
      "preparing the weights, once: not part of `ns`; a model's includes choosing kernels"},
     {"flops", TYPE_NUMBER, "flop", TIMED, 0, "of one call; a multiply-add is two"},
     {"bytes", TYPE_NUMBER, "byte", TIMED, 0, "that one call must move"},
-    {"rows_per_s", TYPE_NUMBER, "row/s", COMPARED, 0, "rows of the batch over `ns`"},
+    {"rows_per_s", TYPE_NUMBER, "row/s", COMPARED | LOAD, 0,
+     "rows of the batch over `ns`; under load: rows of completed queries over `seconds`"},
     {"gflops", TYPE_NUMBER, "Gflop/s", TIMED, 0, "`flops` over `ns`"},
     {"gbytes", TYPE_NUMBER, "GB/s", TIMED, 0, "`bytes` over `ns`"},
     {"roofline", TYPE_NUMBER, "", COMPARED, 0,
@@ -158,16 +167,17 @@ const struct column record_columns[] = {
     {"versus_peer", TYPE_TEXT, "", 0, COMPARED, "the same of `x_peer`"},
     {"step", TYPE_COUNT, "", 0, MODEL,
      "of a search of formats: how many times a layer was narrowed to come to this"},
-    {"off_most", TYPE_NUMBERS, "", 0, MODEL,
+    {"off_most", TYPE_NUMBERS, "", 0, MODEL | LOAD,
      "of each prediction: its largest difference from the f32 reference's"},
-    {"off_mean", TYPE_NUMBERS, "", 0, MODEL, "likewise the mean of the differences' magnitudes"},
-    {"tau", TYPE_NUMBERS, "", 0, MODEL,
+    {"off_mean", TYPE_NUMBERS, "", 0, MODEL | LOAD,
+     "likewise the mean of the differences' magnitudes"},
+    {"tau", TYPE_NUMBERS, "", 0, MODEL | LOAD,
      "of each prediction: Kendall's tau between its ranking and f32's, the mean over requests of "
      "64 "
      "rows"},
-    {"auc_change", TYPE_NUMBERS, "", 0, MODEL,
+    {"auc_change", TYPE_NUMBERS, "", 0, MODEL | LOAD,
      "of each prediction, where rows have labels: area under the curve, less f32's"},
-    {"log_loss_change", TYPE_NUMBERS, "nat", 0, MODEL, "likewise the log loss, less f32's"},
+    {"log_loss_change", TYPE_NUMBERS, "nat", 0, MODEL | LOAD, "likewise the log loss, less f32's"},
     {"x_f32", TYPE_INTERVAL, "", 0, COMPARED,
      "of a narrow format: the time of the same backend's f32 at the same ISA over this one, "
      "sampled "
@@ -191,34 +201,78 @@ const struct column record_columns[] = {
     {"base_rows", TYPE_COUNT, "row", 0, COMPARED,
      "batch of the one thread that `speedup` compares with: the same, or the share of one"},
 
+    /* under load */
+    {"scenario", TYPE_TEXT, "", LOAD, 0,
+     "`single-stream`: one query at a time; `offline`: the most rows a second; `server`: queries "
+     "arrive by themselves"},
+    {"instances", TYPE_COUNT, "", LOAD, 0, "of the model; each has one query at a time"},
+    {"instance_threads", TYPE_COUNT, "", LOAD, 0, "that share each of them"},
+    {"layout", TYPE_TEXT, "", LOAD, 0,
+     "how instances are placed: `all`: one on all cores; `package`, `numa`, `l3` or `core`: one on "
+     "each; `RxT`: R instances of T threads"},
+    {"candidates", TYPE_TEXT, "", LOAD, 0,
+     "law of the rows of a query: `lognormal mean 256 spread 1` (of its logarithm), `fixed 256` or "
+     "`file NAME`, with a checksum"},
+    {"candidates_mean", TYPE_NUMBER, "row", LOAD, 0, "of a query, in this very run"},
+    {"batching", TYPE_NUMBER, "ns", LOAD, 0,
+     "how long a query may wait for others to be computed with; 0: they are computed one by one"},
+    {"antagonist", TYPE_TEXT, "", LOAD, 0,
+     "who else used the machine: `none`, or `stream=2`: threads that read and write memory as fast "
+     "as they can"},
+    {"offered", TYPE_NUMBER, "query/s", 0, LOAD, "rate of arrivals (Poisson)"},
+    {"completed", TYPE_NUMBER, "query/s", LOAD, 0, "over `seconds`"},
+    {"queries", TYPE_COUNT, "", LOAD, 0, "that were measured, shed ones among them"},
+    {"shed", TYPE_COUNT, "", 0, LOAD, "of these: refused, since the queue was full"},
+    {"queue_limit", TYPE_COUNT, "", 0, LOAD, "queries that may wait"},
+    {"seconds", TYPE_NUMBER, "s", LOAD, 0, "that were measured"},
+    {"latency", TYPE_INTERVALS, "ns", LOAD, 0,
+     "from a query's scheduled arrival to its end: `p50`, `p95`, `p99` and `p99.9`; unavailable: "
+     "the run is too short for that one, or it falls among shed queries, which never end"},
+    {"latency_mean", TYPE_NUMBER, "ns", 0, LOAD, "of the queries that ended"},
+    {"histogram", TYPE_COUNTS, "", 0, LOAD,
+     "queries by latency: up to so many ns each, and above the one before"},
+    {"slo", TYPE_TEXT, "", 0, LOAD,
+     "what was asked for, such as `p99=10ms`: that percentile's most"},
+    {"holds", TYPE_TEXT, "", 0, LOAD,
+     "whether the run keeps to it: `yes`, `no`, or `unknown` where the interval holds both"},
+    {"finding", TYPE_TEXT, "", LOAD, 0,
+     "`point`: one run; `highest`: the outcome of a search, whose `offered` is the rate found, run "
+     "once more"},
+    {"highest", TYPE_INTERVAL, "query/s", 0, LOAD,
+     "most queries a second that keep to the objective: the rate found; `lo`: the highest up to it "
+     "that did so beyond doubt; `hi`: the lowest above it that did not"},
+    {"knee", TYPE_NUMBER, "query/s", 0, LOAD,
+     "rate at which the median latency is twice that of a query alone, between rates tried"},
+
     /* what happened meanwhile */
     {"clock", TYPE_NUMBER, "GHz", 0, TIMED,
      "of the calling thread's core, by a chain of additions right after each sample: the median"},
     {"clock_range", TYPE_NUMBER, "", 0, TIMED, "from its 5th to its 95th percentile, over `clock`"},
-    {"steal", TYPE_NUMBER, "", 0, TIMED,
+    {"steal", TYPE_NUMBER, "", LOAD, TIMED,
      "share of our processors' time that the hypervisor took, while all that is compared was "
      "sampled"},
-    {"load", TYPE_NUMBER, "processors", 0, TIMED, "kept busy by other processes meanwhile"},
-    {"throttled", TYPE_NUMBER, "", 0, TIMED, "share of the time that the quota took meanwhile"},
+    {"load", TYPE_NUMBER, "processors", LOAD, TIMED, "kept busy by other processes meanwhile"},
+    {"throttled", TYPE_NUMBER, "", LOAD, TIMED, "share of the time that the quota took meanwhile"},
     {"migrations", TYPE_NUMBER, "", 0, TIMED, "of our threads between processors meanwhile"},
-    {"switches", TYPE_NUMBER, "", 0, TIMED,
+    {"switches", TYPE_NUMBER, "", LOAD, TIMED,
      "times that a thread of ours had to make way for others during the samples"},
     {"cycles", TYPE_NUMBER, "", 0, TIMED, "of one call, in user space, all threads together"},
     {"instructions", TYPE_NUMBER, "", 0, TIMED, "likewise"},
     {"cache_misses", TYPE_NUMBER, "", 0, TIMED, "likewise, of the last-level cache"},
     {"tlb_misses", TYPE_NUMBER, "", 0, TIMED, "likewise, of the data TLB, on loads"},
-    {"joules", TYPE_NUMBER, "J", 0, TIMED, "that all packages used for one call (RAPL)"},
+    {"joules", TYPE_NUMBER, "J", LOAD, TIMED,
+     "that all packages used for one call (RAPL); under load: for one completed query"},
     {"reruns", TYPE_COUNT, "", 0, TIMED,
      "times that all that is compared was sampled again, since some was invalid"},
 
     /* how good */
     {"error", TYPE_NUMBER, "allowed bound", TIMED, SKIP,
      "largest error in the outputs, in units of what is allowed; at most 1"},
-    {"verdict", TYPE_TEXT, "", TIMED | SKIP, 0,
+    {"verdict", TYPE_TEXT, "", TIMED | LOAD | SKIP, 0,
      "`valid`; `noisy`: believe it less; `invalid`: the machine got in the way too much, no "
      "summary "
      "has it; of a skip line: it failed its check, no time is published; `skipped`: cannot run "
      "here"},
-    {"reason", TYPE_TEXT, "", SKIP, TIMED, "why it is noisy, invalid or skipped"},
+    {"reason", TYPE_TEXT, "", SKIP, TIMED | LOAD, "why it is noisy, invalid or skipped"},
     {NULL, TYPE_TEXT, NULL, 0, 0, NULL},
 };

@@ -7,9 +7,9 @@
 #include <stddef.h>
 
 /* What a line is about. */
-enum kind { KIND_MACHINE, KIND_CEILING, KIND_KERNEL, KIND_MODEL, KIND_SKIP, KINDS };
+enum kind { KIND_MACHINE, KIND_CEILING, KIND_KERNEL, KIND_MODEL, KIND_LOAD, KIND_SKIP, KINDS };
 
-/* "machine", "ceiling", "kernel", "model", "skip". */
+/* "machine", "ceiling", "kernel", "model", "load", "skip". */
 const char *kind_name(enum kind kind);
 
 /* The kind of that name, or KINDS. */
@@ -17,13 +17,14 @@ enum kind kind_find(const char *name);
 
 enum column_type {
     TYPE_TEXT,
-    TYPE_TEXTS,    /* an array of texts                           */
-    TYPE_NUMBER,   /* finite                                      */
-    TYPE_COUNT,    /* a whole number                              */
-    TYPE_INTERVAL, /* {"median", "lo", "hi"}, each a number       */
-    TYPE_COUNTS,   /* an object of counts                         */
-    TYPE_NAMES,    /* an object of texts                          */
-    TYPE_NUMBERS,  /* an object of numbers                        */
+    TYPE_TEXTS,     /* an array of texts                           */
+    TYPE_NUMBER,    /* finite                                      */
+    TYPE_COUNT,     /* a whole number                              */
+    TYPE_INTERVAL,  /* {"median", "lo", "hi"}, each a number       */
+    TYPE_COUNTS,    /* an object of counts                         */
+    TYPE_NAMES,     /* an object of texts                          */
+    TYPE_NUMBERS,   /* an object of numbers                        */
+    TYPE_INTERVALS, /* an object of intervals                      */
     COLUMN_TYPES
 };
 

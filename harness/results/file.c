@@ -149,7 +149,8 @@ static json_t *parse_line(const char *line, size_t length, const char *where, st
     return NULL;
 }
 
-static bool read_lines(FILE *in, const char *path, json_t *records, bool *torn, struct fault *fault)
+static bool read_lines(FILE *in, const char *path, bool *torn, visit_record *visit, void *context,
+                       struct fault *fault)
 {
     char *line = NULL;
     size_t room = 0;
@@ -165,9 +166,8 @@ static bool read_lines(FILE *in, const char *path, json_t *records, bool *torn, 
             continue;
         snprintf(where, sizeof where, "%s:%zu", path, number);
         json_t *record = parse_line(line, (size_t)length, where, fault);
-        fine = record != NULL;
-        if (record)
-            json_array_append_new(records, record);
+        fine = record && visit(record, number, context, fault);
+        json_decref(record);
     }
     free(line);
     if (fine && ferror(in))
@@ -175,21 +175,31 @@ static bool read_lines(FILE *in, const char *path, json_t *records, bool *torn, 
     return fine;
 }
 
-json_t *results_read(const char *path, bool *torn, struct fault *fault)
+bool results_visit(const char *path, bool *torn, visit_record *visit, void *context,
+                   struct fault *fault)
 {
     bool cut = false;
     FILE *in = fopen(path, "re");
-    if (!in) {
-        fault_caller(fault, "cannot read '%s': %s", path, strerror(errno));
-        return NULL;
-    }
-    json_t *records = json_array();
-    if (!read_lines(in, path, records, &cut, fault)) {
-        json_decref(records);
-        records = NULL;
-    }
+    if (!in)
+        return fault_caller(fault, "cannot read '%s': %s", path, strerror(errno));
+    const bool fine = read_lines(in, path, &cut, visit, context, fault);
     fclose(in);
     if (torn)
         *torn = cut;
-    return records;
+    return fine;
+}
+
+static bool append(json_t *record, size_t line, void *context, struct fault *fault)
+{
+    (void)line;
+    return json_array_append(context, record) == 0 ? true : fault_memory(fault, "results");
+}
+
+json_t *results_read(const char *path, bool *torn, struct fault *fault)
+{
+    json_t *records = json_array();
+    if (results_visit(path, torn, append, records, fault))
+        return records;
+    json_decref(records);
+    return NULL;
 }

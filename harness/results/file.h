@@ -25,9 +25,17 @@ void results_close(struct results *results);
  */
 void results_path(char *path, size_t size, const char *machine, const char *commit);
 
-/* Every record of a file, as an array, which the caller gives back with json_decref. A last line
- * without its end is left out and noted in `torn` unless that is NULL: its run was killed. Any
- * other line that is no record is a fault that names file and line. */
+/* Is given a record and the number of its line; keeps it by json_incref. */
+typedef bool visit_record(json_t *record, size_t line, void *context, struct fault *fault);
+
+/* Gives every record of a file to `visit` until it returns false, with a fault. A last line without
+ * its end is left out and noted in `torn` unless that is NULL: its run was killed. Any other line
+ * that is no record is a fault that names file and line. */
+bool results_visit(const char *path, bool *torn, visit_record *visit, void *context,
+                   struct fault *fault);
+
+/* Every record of a file, as an array, which the caller gives back with json_decref; NULL: a fault.
+ */
 json_t *results_read(const char *path, bool *torn, struct fault *fault);
 
 #endif

@@ -47,13 +47,25 @@ void record_count(json_t *record, const char *column, uint64_t count)
     json_object_set_new(record, column, json_integer((json_int_t)count));
 }
 
-void record_interval(json_t *record, const char *column, const struct estimate *e)
+static json_t *interval_or_unavailable(const struct estimate *e)
 {
     bool finite = isfinite(e->median) && isfinite(e->low) && isfinite(e->high);
-    json_object_set_new(
-        record, column,
-        finite ? json_pack("{s:f, s:f, s:f}", "median", e->median, "lo", e->low, "hi", e->high)
-               : json_string(UNAVAILABLE));
+    return finite ? json_pack("{s:f, s:f, s:f}", "median", e->median, "lo", e->low, "hi", e->high)
+                  : json_string(UNAVAILABLE);
+}
+
+void record_interval(json_t *record, const char *column, const struct estimate *e)
+{
+    json_object_set_new(record, column, interval_or_unavailable(e));
+}
+
+void record_intervals(json_t *record, const char *column, const char *const *names,
+                      const struct estimate *intervals, size_t count)
+{
+    json_t *object = json_object();
+    for (size_t i = 0; i < count; i++)
+        json_object_set_new(object, names[i], interval_or_unavailable(&intervals[i]));
+    json_object_set_new(record, column, object);
 }
 
 void record_dims(json_t *record, const struct dims *dims)
@@ -131,6 +143,8 @@ static bool has_type(const json_t *value, enum column_type type)
         return each(value, is_text);
     case TYPE_NUMBERS:
         return each(value, is_number);
+    case TYPE_INTERVALS:
+        return each(value, is_interval);
     case COLUMN_TYPES:
         break;
     }
@@ -160,9 +174,9 @@ bool record_check(const json_t *record, const char *where, struct fault *fault)
 {
     enum kind kind = record_kind(record);
     if (kind == KINDS)
-        return fault_caller(fault,
-                            "%s: 'kind' is '%s'; it is machine, ceiling, kernel, model or skip",
-                            where, record_get_text(record, "kind"));
+        return fault_caller(
+            fault, "%s: 'kind' is '%s'; it is machine, ceiling, kernel, model, load or skip", where,
+            record_get_text(record, "kind"));
     if (!check_fields(record, 1u << kind, where, fault))
         return false;
     for (const struct column *c = record_columns; c->name; c++)

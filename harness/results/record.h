@@ -24,6 +24,10 @@ void record_interval(json_t *record, const char *column, const struct estimate *
 void record_numbers(json_t *record, const char *column, const char *const *names,
                     const double *numbers, size_t count);
 
+/* An object of `count` intervals by name, those that are not finite UNAVAILABLE. */
+void record_intervals(json_t *record, const char *column, const char *const *names,
+                      const struct estimate *intervals, size_t count);
+
 /* The axes of nonzero extent, by name. */
 void record_dims(json_t *record, const struct dims *dims);
 

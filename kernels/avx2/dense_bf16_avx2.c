@@ -10,7 +10,10 @@
  * f32. */
 #include "kernels/avx2/bf16.h"
 
-#include "kernels/avx2/dense_narrow.h"
+#include "kernels/avx2/narrow_product.h"
+#include "kernels/dense_narrow.h"
+
+extern const struct backend avx2_backend;
 
 const struct kernel KERNEL = {
     .name = KERNEL_NAME,

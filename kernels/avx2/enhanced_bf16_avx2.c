@@ -13,6 +13,8 @@
 
 #include "kernels/avx2/enhanced_narrow.h"
 
+extern const struct backend avx2_backend;
+
 const struct kernel KERNEL = {
     .name = KERNEL_NAME,
     .op = &enhanced_op,

@@ -12,6 +12,8 @@
 
 #include "kernels/avx2/enhanced_narrow.h"
 
+extern const struct backend avx2_backend;
+
 const struct kernel KERNEL = {
     .name = KERNEL_NAME,
     .op = &enhanced_op,

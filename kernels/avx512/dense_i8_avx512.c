@@ -15,7 +15,10 @@
  * then what a row costs to be rounded; for one row the stream of weights. */
 #include "kernels/avx512/i8.h"
 
-#include "kernels/avx512/dense_narrow.h"
+#include "kernels/avx512/narrow_product.h"
+#include "kernels/dense_narrow.h"
+
+extern const struct backend avx512_backend;
 
 const struct kernel KERNEL = {
     .name = KERNEL_NAME,

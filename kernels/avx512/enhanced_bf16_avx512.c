@@ -17,6 +17,8 @@
 
 #include "kernels/avx512/enhanced_narrow.h"
 
+extern const struct backend avx512_backend;
+
 const struct kernel KERNEL = {
     .name = KERNEL_NAME,
     .op = &enhanced_op,

@@ -1,0 +1,1 @@
+"""Pictures and the report: sees results/ only, JSON lines in, SVG, PNG and HTML out."""
