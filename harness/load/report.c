@@ -240,9 +240,11 @@ static void print_hopeless(const struct table *table)
         percentile_of(row->any, percentile, sizeof percentile);
         if (row->highest || !row->single || !is_text(row->single, "holds", "no"))
             continue;
-        printf("%s, %s: no rate keeps to %s: one query alone has a %s of %.4g ms\n",
-               cell_text(row->any, "dtype"), cell_text(row->any, "layout"),
-               cell_text(row->any, "slo"), percentile, latency_ms(row->single, percentile));
+        printf("%s, %s: no rate keeps to %s: a query alone does not", cell_text(row->any, "dtype"),
+               cell_text(row->any, "layout"), cell_text(row->any, "slo"));
+        if (isfinite(latency_ms(row->single, percentile)))
+            printf(" (%s %.4g ms)", percentile, latency_ms(row->single, percentile));
+        printf("\n");
     }
 }
 
