@@ -47,7 +47,7 @@ static size_t run_length(const struct seats *seats, part_of *part, size_t first)
 
 static bool make_room(struct layout *layout, struct fault *fault)
 {
-    layout->pu = malloc(layout->instances * layout->threads * sizeof *layout->pu);
+    layout->pu = malloc((layout->instances * layout->threads + 1) * sizeof *layout->pu);
     return layout->pu ? true : fault_memory(fault, "the layouts");
 }
 
