@@ -1,5 +1,6 @@
 #include "harness/load/layouts.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,9 +66,10 @@ static bool by_part(struct layout *layout, const struct seats *seats, part_of *p
     if (!make_room(layout, fault))
         return false;
     size_t *pu = layout->pu;
-    for (size_t i = 0; i < seats->cores; i += run_length(seats, part, i))
-        for (size_t t = 0; t < layout->threads; t++)
-            *pu++ = seats->order[i + t];
+    for (size_t i = 0; i < seats->cores; i += run_length(seats, part, i)) {
+        memcpy(pu, seats->order + i, layout->threads * sizeof *pu);
+        pu += layout->threads;
+    }
     return true;
 }
 
@@ -75,6 +77,7 @@ static bool by_part(struct layout *layout, const struct seats *seats, part_of *p
 static bool by_numbers(struct layout *layout, const struct seats *seats, size_t instances,
                        size_t threads, struct fault *fault)
 {
+    assert((instances || threads) && seats->cores > 0);
     const size_t fitting = seats->cores / (threads ? threads : instances);
     layout->instances = instances ? instances : fitting ? fitting : 1;
     layout->threads = threads ? threads : fitting ? fitting : 1;
