@@ -137,7 +137,8 @@ static bool write_point(struct sweep *s, const struct found *found, struct fault
 
 /* ---- scenarios ------------------------------------------------------------------------------- */
 
-/* Closed loops are run whether they were asked for or not: searches begin from what they find. */
+/* Closed loops are run whether they were asked for or not: searches begin from what they find.
+ * Lines that were not asked for are written where they tell why there is no search. */
 static bool run_closed(struct sweep *s, enum scenario scenario, struct fault *fault)
 {
     s->capacity = 0; /* not known: the first run is as short as it can be */
@@ -153,7 +154,8 @@ static bool run_closed(struct sweep *s, enum scenario scenario, struct fault *fa
         s->unloaded = latencies_quantile(&s->point.outcome.latencies, 0.5).median;
         s->hopeless = percentile.median > s->settings->objective.ns;
     }
-    return !s->settings->scenario[scenario] || write_point(s, NULL, fault);
+    const bool explains = s->hopeless && s->settings->scenario[SCENARIO_SERVER];
+    return (!s->settings->scenario[scenario] && !explains) || write_point(s, NULL, fault);
 }
 
 /* A run_rate: one more run of the point, whose outcome it is. */
