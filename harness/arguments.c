@@ -56,10 +56,10 @@ static const struct argp_option all[OPTIONS] = {
                      "Queries a second, in place of a search for the highest rate", 0},
     [OPTION_SLO] = {"slo", KEY + OPTION_SLO, "pN=TIME", 0,
                     "What latencies must keep to, such as p99=10ms (which it is)", 0},
-    [OPTION_CANDIDATES] =
-        {"candidates", KEY + OPTION_CANDIDATES, "LAW", 0,
-         "Rows of a query: lognormal:MEAN:SPREAD (of the logarithm), fixed:N, or a file of numbers",
-         0},
+    [OPTION_CANDIDATES] = {"candidates", KEY + OPTION_CANDIDATES, "LAW", 0,
+                           "Rows of a query: lognormal:MEAN:SPREAD (of the logarithm), fixed:N, or "
+                           "a file of numbers (lognormal:100:0.7)",
+                           0},
     [OPTION_LAYOUT] = {"layout", KEY + OPTION_LAYOUT, "NAME,...", 0,
                        "One instance for each of: all, package, numa, l3, core", 0},
     [OPTION_INSTANCES] = {"instances", KEY + OPTION_INSTANCES, "N", 0,

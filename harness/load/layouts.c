@@ -1,5 +1,6 @@
 #include "harness/load/layouts.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,7 +48,7 @@ static size_t run_length(const struct seats *seats, part_of *part, size_t first)
 
 static bool make_room(struct layout *layout, struct fault *fault)
 {
-    layout->pu = malloc(layout->instances * layout->threads * sizeof *layout->pu);
+    layout->pu = malloc((layout->instances * layout->threads + 1) * sizeof *layout->pu);
     return layout->pu ? true : fault_memory(fault, "the layouts");
 }
 
@@ -65,9 +66,10 @@ static bool by_part(struct layout *layout, const struct seats *seats, part_of *p
     if (!make_room(layout, fault))
         return false;
     size_t *pu = layout->pu;
-    for (size_t i = 0; i < seats->cores; i += run_length(seats, part, i))
-        for (size_t t = 0; t < layout->threads; t++)
-            *pu++ = seats->order[i + t];
+    for (size_t i = 0; i < seats->cores; i += run_length(seats, part, i)) {
+        memcpy(pu, seats->order + i, layout->threads * sizeof *pu);
+        pu += layout->threads;
+    }
     return true;
 }
 
@@ -75,6 +77,7 @@ static bool by_part(struct layout *layout, const struct seats *seats, part_of *p
 static bool by_numbers(struct layout *layout, const struct seats *seats, size_t instances,
                        size_t threads, struct fault *fault)
 {
+    assert((instances || threads) && seats->cores > 0);
     const size_t fitting = seats->cores / (threads ? threads : instances);
     layout->instances = instances ? instances : fitting ? fitting : 1;
     layout->threads = threads ? threads : fitting ? fitting : 1;

@@ -38,10 +38,10 @@ void time_print(char *text, size_t size, double ns)
 
 bool objective_parse(struct objective *objective, const char *text, struct fault *fault)
 {
-    char *end, time[24];
+    char *end = NULL, time[24];
     text = text ? text : "p99=10ms";
     const double percent = *text == 'p' ? strtod(text + 1, &end) : NAN;
-    if (!(percent > 0 && percent < 100 && text[1] >= '0' && text[1] <= '9' && *end == '='))
+    if (!(percent > 0 && percent < 100 && text[1] >= '0' && text[1] <= '9' && end && *end == '='))
         return fault_caller(fault,
                             "--slo: '%s' is no objective; a percentile and a time is, such "
                             "as p99=10ms or p99.9=50ms",

@@ -1,6 +1,7 @@
 #include "harness/load/report.h"
 
 #include "harness/bench/cells.h"
+#include "harness/load/objective.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@ enum { ROWS_MAX = 256 };
 /* Lines of one configuration. */
 struct row {
     const json_t *any, *single, *offline, *highest;
+    const json_t *tried; /* a rate that a search tried */
 };
 
 struct table {
@@ -68,8 +70,13 @@ static void find_rows(struct table *table)
             row->offline = r;
         else if (is_text(r, "finding", "highest"))
             row->highest = r;
+        else
+            row->tried = r;
     }
 }
+
+/* Without neighbours. */
+static bool is_alone(const struct row *row) { return is_text(row->any, "antagonist", "none"); }
 
 /* ---- cells ----------------------------------------------------------------------------------- */
 
@@ -137,7 +144,10 @@ static void print_row(const struct row *row)
     print_number(9, number_of(row->highest, "rows_per_s"));
     print_number(8, latency_ms(row->highest, percentile));
     print_number(9, number_of(row->highest, "knee"));
-    printf("%s\n", is_noisy(row) ? "  ~" : "");
+    printf("%s", is_noisy(row) ? "  ~" : "");
+    if (!is_alone(row))
+        printf("  beside %s", cell_text(row->any, "antagonist"));
+    printf("\n");
 }
 
 static void print_names(const json_t *any)
@@ -152,8 +162,6 @@ static void print_names(const json_t *any)
 }
 
 /* ---- what to take ---------------------------------------------------------------------------- */
-
-static bool is_alone(const struct row *row) { return is_text(row->any, "antagonist", "none"); }
 
 static double highest_of(const struct row *row)
 {
@@ -231,18 +239,43 @@ static void print_choices(const struct table *table)
     }
 }
 
+/* Format, layout and neighbours in words. */
+static void print_place(const struct row *row)
+{
+    printf("%s, %s", cell_text(row->any, "dtype"), cell_text(row->any, "layout"));
+    if (!is_alone(row))
+        printf(" beside %s", cell_text(row->any, "antagonist"));
+}
+
+/* Whether a query alone is known to take too long already. */
+static bool is_too_slow(const struct row *row, double *ms)
+{
+    struct objective objective;
+    struct fault ignored;
+    char percentile[16];
+    percentile_of(row->any, percentile, sizeof percentile);
+    *ms = latency_ms(row->single, percentile);
+    return row->single && (is_text(row->single, "holds", "no") ||
+                           (objective_parse(&objective, cell_text(row->any, "slo"), &ignored) &&
+                            *ms * 1e6 > objective.ns));
+}
+
 /* Configurations that no rate was found for, though it was looked for. */
 static void print_hopeless(const struct table *table)
 {
-    char percentile[16];
     for (size_t i = 0; i < table->count; i++) {
         const struct row *row = &table->row[i];
-        percentile_of(row->any, percentile, sizeof percentile);
-        if (row->highest || !row->single || !is_text(row->single, "holds", "no"))
+        double ms;
+        const bool slow = is_too_slow(row, &ms);
+        if (row->highest || (!slow && !row->tried))
             continue;
-        printf("%s, %s: no rate keeps to %s: one query alone has a %s of %.4g ms\n",
-               cell_text(row->any, "dtype"), cell_text(row->any, "layout"),
-               cell_text(row->any, "slo"), percentile, latency_ms(row->single, percentile));
+        print_place(row);
+        printf(": no rate was found that keeps to %s", cell_text(row->any, "slo"));
+        if (slow)
+            printf(": a query alone does not");
+        if (slow && isfinite(ms))
+            printf(" (%.4g ms)", ms);
+        printf("\n");
     }
 }
 
@@ -269,18 +302,16 @@ static void print_loss(const char *what, double alone, double beside)
 
 static void print_neighbours(const struct table *table)
 {
-    char percentile[16];
     for (size_t i = 0; i < table->count; i++) {
         const struct row *row = &table->row[i], *alone = undisturbed(table, row);
         if (is_alone(row) || !alone)
             continue;
-        percentile_of(row->any, percentile, sizeof percentile);
-        printf("%s, %s beside %s:", cell_text(row->any, "dtype"), cell_text(row->any, "layout"),
-               cell_text(row->any, "antagonist"));
+        print_place(row);
+        printf(":");
         print_loss("rows/s", number_of(alone->offline, "rows_per_s"),
                    number_of(row->offline, "rows_per_s"));
-        print_loss("query/s", alone->highest ? highest_of(alone) : NAN,
-                   row->highest ? highest_of(row) : NAN);
+        if (alone->highest)
+            print_loss("query/s", highest_of(alone), highest_of(row));
         printf("\n");
     }
 }
@@ -343,7 +374,8 @@ void report_load(const struct run *run, const char *preset)
         print_row(&table.row[i]);
     if (run->arguments->rate.count)
         print_points(&table);
-    print_hopeless(&table);
+    else
+        print_hopeless(&table);
     if (any_highest(&table))
         print_choices(&table);
     print_neighbours(&table);

@@ -14,11 +14,12 @@ static size_t earliest(const double *ready, size_t instances)
 }
 
 /* One instance after the other, each when it is free: INFINITY once it has left. */
-static void simulate(struct server *server, const struct service *service, double *ready)
+static void simulate(struct server *server, const struct serving *serving,
+                     const struct service *service, double *ready)
 {
     struct batch batch;
     for (;;) {
-        const size_t i = earliest(ready, server->serving->instances);
+        const size_t i = earliest(ready, serving->instances);
         double until = INFINITY;
         if (isinf(ready[i]))
             return;
@@ -43,10 +44,11 @@ bool server_run_simulated(const struct serving *serving, const struct traffic *t
 {
     struct server server;
     double *ready = calloc(serving->instances, sizeof *ready);
-    bool fine = ready ? server_begin(&server, serving, traffic, outcome, fault)
-                      : fault_memory(fault, "the instances");
+    if (!ready)
+        return fault_memory(fault, "the instances");
+    const bool fine = server_begin(&server, serving, traffic, outcome, fault);
     if (fine) {
-        simulate(&server, service, ready);
+        simulate(&server, serving, service, ready);
         server_end(&server);
     }
     free(ready);

@@ -16,7 +16,7 @@ const char *scenario_name(enum scenario scenario)
 /* ---- settings -------------------------------------------------------------------------------- */
 
 static const struct load_effort quick = {
-    .margin = 1.25, .seconds = 0.5, .runs = 1, .confirmations = 2, .ratio = 1.10, .budget = 36};
+    .margin = 2, .seconds = 0.5, .runs = 1, .confirmations = 2, .ratio = 1.10, .budget = 36};
 static const struct load_effort usual = {
     .margin = 2.5, .seconds = 4, .runs = 3, .confirmations = 4, .strict = true, .ratio = 1.05};
 static const struct load_effort full = {
@@ -137,25 +137,25 @@ static bool write_point(struct sweep *s, const struct found *found, struct fault
 
 /* ---- scenarios ------------------------------------------------------------------------------- */
 
-/* Closed loops are run whether they were asked for or not: searches begin from what they find. */
+/* Closed loops are run whether they were asked for or not: searches begin from what they find.
+ * Lines that were not asked for are written where they tell why there is no search. */
 static bool run_closed(struct sweep *s, enum scenario scenario, struct fault *fault)
 {
-    s->capacity = 0; /* not known: a run is as short as it can be */
-    for (size_t queries = 0; queries < queries_of(s, s->capacity) && !*s->run->stop;) {
-        if (queries == 0)
-            begin_point(s, scenario, 0);
+    s->capacity = 0; /* not known: the first run is as short as it can be */
+    begin_point(s, scenario, 0);
+    do {
         if (!run_once(s, fault))
             return false;
-        queries = s->point.outcome.queries;
         s->capacity = (double)s->point.outcome.completed / s->point.outcome.seconds;
-    }
+    } while (s->point.outcome.queries < queries_of(s, s->capacity) && !*s->run->stop);
     if (scenario == SCENARIO_SINGLE) {
         const struct estimate percentile =
             latencies_quantile(&s->point.outcome.latencies, s->settings->objective.share);
         s->unloaded = latencies_quantile(&s->point.outcome.latencies, 0.5).median;
         s->hopeless = percentile.median > s->settings->objective.ns;
     }
-    return !s->settings->scenario[scenario] || write_point(s, NULL, fault);
+    const bool explains = s->hopeless && s->settings->scenario[SCENARIO_SERVER];
+    return (!s->settings->scenario[scenario] && !explains) || write_point(s, NULL, fault);
 }
 
 /* A run_rate: one more run of the point, whose outcome it is. */
@@ -248,12 +248,10 @@ static bool run_layout(const struct load_settings *settings, struct run *run,
 
 /* ---- models ---------------------------------------------------------------------------------- */
 
-/* Whether it is one that a server would run: neither the scalar reference nor a copy that goes
- * layer by layer for comparison. */
+/* Whether it is run: it is right, and no copy that goes layer by layer for comparison. */
 static bool is_served(const struct load_settings *settings, const struct contender *c)
 {
-    return !c->invalid && !c->by_layers && !contender_is_reference(c) &&
-           (!settings->only || c->backend == settings->only);
+    return !c->invalid && !c->by_layers && (!settings->only || c->backend == settings->only);
 }
 
 /* Predictions are right, and it is known what narrow formats cost them. */
