@@ -52,7 +52,7 @@ static void add_layer(struct parts *parts, const struct ektm_layer *layer)
     if (strcmp(op, "transmitter") == 0)
         add_product(parts, layer, n[WIDTH], n[WIDTH], true, false);
     if (strcmp(op, "enhanced") == 0) {
-        add(parts, layer, "", "gated");
+        add(parts, layer, ".g", "gated");
         add(parts, layer, ".ds", "gategrad");
     }
     if (strcmp(op, "head") == 0)
