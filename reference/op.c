@@ -17,9 +17,10 @@ const struct op *const ops[] = {
 const char *axis_name(enum axis axis)
 {
     static const char *const names[AXES] = {
-        [BATCH] = "BATCH",   [IN] = "IN",       [OUT] = "OUT",     [FIELDS] = "FIELDS",
-        [ROWS] = "ROWS",     [IDS] = "IDS",     [WIDTH] = "WIDTH", [TASKS] = "TASKS",
-        [HIDDEN] = "HIDDEN", [HEADS] = "HEADS", [STEPS] = "STEPS", [SUMS] = "SUMS",
+        [BATCH] = "BATCH",     [IN] = "IN",       [OUT] = "OUT",     [FIELDS] = "FIELDS",
+        [ROWS] = "ROWS",       [IDS] = "IDS",     [WIDTH] = "WIDTH", [TASKS] = "TASKS",
+        [HIDDEN] = "HIDDEN",   [HEADS] = "HEADS", [STEPS] = "STEPS", [SUMS] = "SUMS",
+        [TOUCHED] = "TOUCHED",
     };
     return names[axis];
 }
@@ -82,16 +83,53 @@ double op_bytes(const struct op *op, const struct call *call)
     return bytes;
 }
 
-struct call call_rows(const struct op *op, const struct call *call, size_t first, size_t count)
+/* Elements from one index of that axis to the next; 0 where the operand does not have it. */
+static size_t step_of(const struct operand *operand, const struct dims *dims,
+                      const struct tensor *t, enum axis axis)
+{
+    size_t step = 0;
+    for (int a = 0; a < OPERAND_AXES && operand->axes[a] != AXIS_NONE; a++)
+        step = operand->axes[a] == axis ? (a ? 1 : t->ld) : step * dims->extent[operand->axes[a]];
+    return operand->axes[0] == axis ? t->ld : step;
+}
+
+static struct call cut(const struct op *op, const struct call *call, enum axis axis, size_t first,
+                       size_t count)
 {
     struct call part = *call;
-    part.dims.extent[BATCH] = count;
+    part.dims.extent[axis] = count;
     for (size_t i = 0; i < op->operands; i++) {
         struct tensor *t = &part.tensor[i];
-        if (op->operand[i].axes[0] == BATCH && t->data)
-            t->data = (char *)t->data + first * t->ld * dtype_bytes(t->dtype);
+        if (t->data)
+            t->data = (char *)t->data + first * step_of(&op->operand[i], &call->dims, t, axis) *
+                                            dtype_bytes(t->dtype);
     }
     return part;
+}
+
+struct call call_rows(const struct op *op, const struct call *call, size_t first, size_t count)
+{
+    return cut(op, call, BATCH, first, count);
+}
+
+struct call call_part(const struct op *op, const struct call *call, size_t first, size_t count)
+{
+    return cut(op, call, op->split, first, count);
+}
+
+size_t call_parts(const struct op *op, const struct call *call)
+{
+    return op->split == AXIS_NONE ? 1 : call->dims.extent[op->split];
+}
+
+bool operand_written(const struct operand *operand)
+{
+    return operand->role == ROLE_OUT || operand->role == ROLE_STATE;
+}
+
+bool operand_kept(const struct operand *operand, const struct options *options)
+{
+    return operand->role == ROLE_STATE || (operand->sums && options->add);
 }
 
 double sum_error(const struct tensor *table, size_t rows, double roundoff)

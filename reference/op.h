@@ -11,7 +11,8 @@
 
 enum { OPERANDS_MAX = 8, OPERAND_AXES = 3 };
 
-enum role { ROLE_IN, ROLE_WEIGHT, ROLE_OUT };
+/* A state is read, and what it has become is put in its place. */
+enum role { ROLE_IN, ROLE_WEIGHT, ROLE_OUT, ROLE_STATE };
 
 /* One operand of an op. `bags` is the only one with a fence: BATCH x FIELDS offsets and one more,
  * the end of the last bag. */
@@ -21,7 +22,8 @@ struct operand {
     bool index;    /* i32 indices instead of numbers                       */
     bool narrow;   /* held in the kernel's dtype where that is a narrow one; all other
                       numbers are then f32, and a product rounds its inputs itself */
-    bool optional; /* may be absent (data == NULL) where an option says so */
+    bool optional; /* may be absent (data == NULL) where an option, or operands.h, says so */
+    bool sums;     /* an output that options.add adds to what is there */
     enum axis axes[OPERAND_AXES]; /* outermost first, ended by AXIS_NONE or by the array's end */
     size_t fence;                 /* elements behind the last one */
 };
@@ -32,11 +34,24 @@ enum similarity { SIMILARITY_SAMPLE, SIMILARITY_TASK };
 
 /* What shapes do not say. Each op reads the options it knows. */
 struct options {
-    enum activation activation; /* dense */
-    enum pooling pooling;       /* embedding */
+    enum activation
+        activation;       /* dense; of gradients: what made the numbers whose gradient it is */
+    enum pooling pooling; /* embedding */
     enum similarity similarity; /* router */
     float tau;                  /* router: softmax temperature, 1e-3 .. 1e6 */
     size_t lines_ahead; /* embedding: cache lines asked for in advance; 0: the kernel's choice */
+
+    /* Training. EKTM.md, T1 to T5. */
+    bool add; /* gradients: add to the outputs that are `sums` instead of overwriting them */
+    bool stop_towers;   /* routergrad: in F_i all towers but f_i count as constants */
+    bool stop_shares;   /* routergrad: so do the shares */
+    float hard, power;  /* loss: beta and gamma of hard examples; power is 1 or more */
+    float help;         /* loss: alpha, the weight of T4 */
+    float rate;         /* adam, adagrad: learning rate */
+    float epsilon;      /* adam, adagrad: what is added to the root; above 0 */
+    float beta1, beta2; /* adam: 0 .. 1, 1 excluded */
+    float decay;        /* adam: L2, this times the weight is added to its gradient */
+    size_t step;        /* adam: which step it is, from 1 on */
 };
 
 /* Which outputs of each row are computed; the others stay as they are. */
@@ -59,15 +74,23 @@ struct call {
 struct op {
     const char *name;
     const char *formula;
-    bool probe; /* measures the machine; no layer of EKTM */
+    bool probe;    /* measures the machine; no layer of EKTM */
+    bool training; /* a part of a training step; none of inference */
+
+    /* What a call may be cut along, and be computed part by part, by threads too: no bit of a
+     * result depends on the cut. The batch, unless said; AXIS_NONE: it may not be cut. */
+    enum axis split;
+
     size_t operands;
     struct operand operand[OPERANDS_MAX];
 
-    /* The scalar loop. Accumulates in double, rounds once when it stores. */
+    /* The scalar loop. Accumulates in double, rounds once when it stores. On f64 operands all of it
+     * is in double. */
     void (*reference)(const struct call *call);
 
-    /* Stores, in place of each output (which must be f64), the largest error allowed to a kernel
-     * whose sums have this unit roundoff. What rounding to a narrow format costs is no error: the
+    /* Stores, in place of each output (which must be f64, and of a state or a sum that is added to
+     * holds what was there), the largest error allowed to a kernel whose sums have this unit
+     * roundoff. What rounding to a narrow format costs is no error: the
      * scalar loop rounds alike. */
     void (*bound)(const struct call *call, double roundoff);
 
@@ -108,6 +131,19 @@ double op_bytes(const struct op *op, const struct call *call);
  * each operand that starts with BATCH moved. Rows are independent in every layer, so any split
  * gives the same bits. */
 struct call call_rows(const struct op *op, const struct call *call, size_t first, size_t count);
+
+/* The part of `call` that computes `count` of the op's `split` axis from `first`: rows of the
+ * batch, of most. */
+struct call call_part(const struct op *op, const struct call *call, size_t first, size_t count);
+
+/* How many there are to be cut: the extent of that axis; 1 where it may not be cut. */
+size_t call_parts(const struct op *op, const struct call *call);
+
+/* Whether it holds results: an output or a state. */
+bool operand_written(const struct operand *operand);
+
+/* Whether its results build on what is there. */
+bool operand_kept(const struct operand *operand, const struct options *options);
 
 /* Element `column` of row `row` of a table as a sum of its rows adds it up: of an i8 row the
  * magnitudes of its parts, which may cancel. */

@@ -98,6 +98,121 @@ enum {
     HEADS_P      /* out [BATCH, HEADS]                                         */
 };
 
+/* ---- training --------------------------------------------------------------------------------
+ *
+ * `dv` is the derivative of the total loss by v. What came out of a ReLU is 0 where its derivative
+ * is, so whoever makes such a gradient finishes it: with options.activation RELU it is 0 where the
+ * number itself is, and then it is the gradient in front of the ReLU. Outputs marked + are added to
+ * what is there with options.add. */
+
+/* The enhanced module, of which training keeps the gate: g = sigmoid(G_f f + G_m m + c),
+ * z = f + g m. */
+enum {
+    GATED_F,  /* [BATCH, WIDTH]     */
+    GATED_M,  /* [BATCH, WIDTH]     */
+    GATED_GF, /* [WIDTH, WIDTH]: [out, in] */
+    GATED_GM, /* [WIDTH, WIDTH]: [out, in] */
+    GATED_C,  /* [WIDTH]            */
+    GATED_G,  /* out [BATCH, WIDTH] */
+    GATED_Z   /* out [BATCH, WIDTH] */
+};
+
+/* dx = dy W, of y = W x + b. */
+enum {
+    INPUTGRAD_DY, /* [BATCH, OUT]                                              */
+    INPUTGRAD_W,  /* [OUT, IN]                                                 */
+    INPUTGRAD_X,  /* [BATCH, IN]; read with activation RELU, else it may be absent */
+    INPUTGRAD_DX  /* out [BATCH, IN], +                                        */
+};
+
+/* dW = dy^T x, db = sum of dy over the batch, of y = W x + b. A sum over the batch is one chain in
+ * the order of the rows; it is cut along OUT. */
+enum {
+    WEIGHTGRAD_X,  /* [BATCH, IN]                 */
+    WEIGHTGRAD_DY, /* [BATCH, OUT]                */
+    WEIGHTGRAD_DW, /* out [OUT, IN], +            */
+    WEIGHTGRAD_DB  /* out [OUT], +; may be absent */
+};
+
+/* Of z = f + g m, g = sigmoid(s): ds = dz m g (1 - g), dm = dz g, df = dz; what goes through s to f
+ * and m is inputgrad's. */
+enum {
+    GATEGRAD_DZ, /* [BATCH, WIDTH]        */
+    GATEGRAD_M,  /* [BATCH, WIDTH]        */
+    GATEGRAD_G,  /* [BATCH, WIDTH]        */
+    GATEGRAD_DS, /* out [BATCH, WIDTH]    */
+    GATEGRAD_DM, /* out [BATCH, WIDTH]    */
+    GATEGRAD_DF  /* out [BATCH, WIDTH], + */
+};
+
+/* Of the router: what reaches the towers from F_1 .. F_T, through the averages and, in mode sample,
+ * through the similarities. In mode task what reaches the shares is put out, for similaritygrad to
+ * add up. A cosine with a zero vector has derivatives of 0. */
+enum {
+    ROUTERGRAD_F0,  /* [BATCH, WIDTH]                                                       */
+    ROUTERGRAD_F,   /* [BATCH, TASKS, WIDTH]                                                */
+    ROUTERGRAD_U,   /* [TASKS, WIDTH]: task vectors; absent in mode sample                  */
+    ROUTERGRAD_DY,  /* [BATCH, TASKS, WIDTH]: dF                                            */
+    ROUTERGRAD_DF0, /* out [BATCH, WIDTH], +                                                */
+    ROUTERGRAD_DF,  /* out [BATCH, TASKS, WIDTH], +                                         */
+    ROUTERGRAD_DS   /* out [BATCH, TASKS, TASKS]: of the share s_ij; absent in mode sample  */
+};
+
+/* Of the task vectors of mode task: from the shares' derivatives, summed over the batch in the
+ * order of its rows, through the softmax and the cosines. It is not cut. */
+enum {
+    SIMILARITYGRAD_U,  /* [TASKS, WIDTH]        */
+    SIMILARITYGRAD_DS, /* [BATCH, TASKS, TASKS] */
+    SIMILARITYGRAD_DU  /* out [TASKS, WIDTH], + */
+};
+
+/* The losses T2 to T5 and their derivatives by the logits of the heads, p = sigmoid(logit), and of
+ * the base heads, q = sigmoid(base). A label is 0, 1, or -1 for missing. The click counts in each
+ * row that has it; label i in rows with a click that have it. Per row:
+ *
+ *     k_0 BCE(y_0, p_0) + sum over i of k_i (w BCE(y_i, p_i) + BCE(y_i, q_i) + alpha T4_i)
+ *     w = 1 + beta abs(y_i - q_i)^gamma;  T4_i = y max(q_i - p_i, 0) + (1 - y) max(p_i - q_i, 0)
+ *
+ * with q_i a constant in w and T4, and k_i the factor `scale`, which makes means of sums: 1 over
+ * the rows that count. Without base heads w is 1 and there is no T4. */
+enum {
+    LOSS_LOGIT,  /* [BATCH, HEADS]                            */
+    LOSS_BASE,   /* [BATCH, TASKS]; may be absent             */
+    LOSS_LABEL,  /* i32 [BATCH, HEADS]: click, conversions    */
+    LOSS_SCALE,  /* [HEADS]                                   */
+    LOSS_DLOGIT, /* out [BATCH, HEADS]                        */
+    LOSS_DBASE,  /* out [BATCH, TASKS]; absent with base      */
+    LOSS_LOSS    /* out [BATCH]: the row's share of the total */
+};
+
+/* One step of Adam, for weights that lie side by side, with h = g + decay w:
+ * m = beta1 m + (1 - beta1) h, v = beta2 v + (1 - beta2) h^2,
+ * w -= rate (m / (1 - beta1^step)) / (sqrt(v / (1 - beta2^step)) + epsilon). It is cut along IN. */
+enum {
+    ADAM_G, /* [IN]                            */
+    ADAM_W, /* state [IN]                      */
+    ADAM_M, /* state [IN]: 0 before step 1     */
+    ADAM_V  /* state [IN]: 0 before step 1     */
+};
+
+/* Backward pass of an embedding and one step of row-wise Adagrad on the rows that the batch names:
+ * g = sum of dx over the bags that name the row (over a bag's size with mean), in the order in
+ * which they are given; s += mean of g^2; row -= rate g / (sqrt(s) + epsilon). Rows are different,
+ * and each has a bag, so it is cut along TOUCHED. The ids of a batch are grouped so by touched.h.
+ */
+enum {
+    ADAGRAD_DX,    /* [BATCH, FIELDS, WIDTH]                                                  */
+    ADAGRAD_BAGS,  /* i32 [BATCH, FIELDS] + 1: the embedding's; may be absent for sums        */
+    ADAGRAD_ROW,   /* i32 [TOUCHED]: the stacked row                                          */
+    ADAGRAD_BEGIN, /* i32 [TOUCHED] + 1: row t is named by bag[begin[t] .. begin[t+1])        */
+    ADAGRAD_BAG,   /* i32 [IDS]: b*FIELDS+f                                                   */
+    ADAGRAD_TABLE, /* state [ROWS, WIDTH]                                                     */
+    ADAGRAD_S      /* state [ROWS]: 0 before the first step                                   */
+};
+
+/* ---- probes -----------------------------------------------------------------------------------
+ */
+
 /* y = x, then STEPS times y = y a + b: the floating-point peak. */
 enum {
     FMA_X, /* [WIDTH]     */

@@ -1,84 +1,54 @@
 /* Router: each CVR task's average of all towers, weighted by task similarity. EKTM.md, layer 5. */
-#include "reference/op.h"
-#include "reference/operands.h"
+#include "reference/similarity.h"
 
-#include <assert.h>
 #include <math.h>
 
-/* One of the vectors that similarity compares: f_i of the row, or u_i. */
-static double vector_at(const struct call *call, size_t row, size_t task, size_t at)
+static struct vectors vectors_of(const struct call *call, size_t row)
 {
-    size_t width = call->dims.extent[WIDTH];
-    return call->options.similarity == SIMILARITY_TASK
-               ? real_at(&call->tensor[ROUTER_U], task, at)
-               : real_at(&call->tensor[ROUTER_F], row, task * width + at);
-}
-
-static double dot(const struct call *call, size_t row, size_t i, size_t j)
-{
-    double sum = 0;
-    for (size_t e = 0; e < call->dims.extent[WIDTH]; e++)
-        sum += vector_at(call, row, i, e) * vector_at(call, row, j, e);
-    return sum;
-}
-
-/* share[j] = softmax_j(cos(i, j) / tau). The cosine with a zero vector is 0. No score of row i is
- * above its own, s_ii, by more than a rounding, so exp(s_ij - s_ii) stays in range. */
-static void softmax_of_similarities(const struct call *call, size_t row, size_t i, double *share)
-{
-    size_t tasks = call->dims.extent[TASKS];
-    double own = dot(call, row, i, i), total = 0;
-    for (size_t j = 0; j < tasks; j++) {
-        double norms = sqrt(own) * sqrt(dot(call, row, j, j));
-        double cosine = norms > 0 ? dot(call, row, i, j) / norms : 0;
-        share[j] = exp((cosine - (own > 0 ? 1 : 0)) / (double)call->options.tau);
-        total += share[j];
-    }
-    for (size_t j = 0; j < tasks; j++)
-        share[j] /= total;
+    const bool task = call->options.similarity == SIMILARITY_TASK;
+    return (struct vectors){&call->tensor[task ? ROUTER_U : ROUTER_F], call->options.similarity,
+                            row, call->dims.extent[TASKS], call->dims.extent[WIDTH]};
 }
 
 static void reference(const struct call *call)
 {
     const size_t *n = call->dims.extent;
     const struct tensor *t = call->tensor;
-    double share[TASKS_MAX];
-    assert(n[TASKS] <= TASKS_MAX);
-    for (size_t b = 0; b < n[BATCH]; b++)
-        for (size_t i = 0; i < n[TASKS]; i++) {
-            softmax_of_similarities(call, b, i, share);
+    struct likeness s;
+    for (size_t b = 0; b < n[BATCH]; b++) {
+        const struct vectors v = vectors_of(call, b);
+        likeness_of(&s, &v, (double)call->options.tau);
+        for (size_t i = 0; i < n[TASKS]; i++)
             for (size_t e = 0; e < n[WIDTH]; e++) {
                 double sum = real_at(&t[ROUTER_F0], b, e);
                 for (size_t j = 0; j < n[TASKS]; j++)
-                    sum += share[j] * real_at(&t[ROUTER_F], b, j * n[WIDTH] + e);
+                    sum += s.share[i][j] * real_at(&t[ROUTER_F], b, j * n[WIDTH] + e);
                 real_put(&t[ROUTER_Y], b, i * n[WIDTH] + e, sum / (double)(n[TASKS] + 1));
             }
-        }
+    }
 }
 
-/* A cosine errs by its three inner products; a share by twice that over tau, by the rounding of
- * exp's argument (at most 2 / tau) and by exp, sum and division; the average adds its own. */
+/* The errors of the shares, and the average's own. */
 static void bound(const struct call *call, double roundoff)
 {
     const size_t *n = call->dims.extent;
     const struct tensor *t = call->tensor;
-    double tau = (double)call->options.tau;
-    double cosine = 2 * accumulation_error(n[WIDTH], roundoff) + 4 * roundoff;
-    double shares =
-        2 * cosine / tau + (2 / tau + 16) * roundoff + accumulation_error(n[TASKS], roundoff);
-    double average = accumulation_error(n[TASKS] + 1, roundoff);
-    double share[TASKS_MAX];
-    for (size_t b = 0; b < n[BATCH]; b++)
-        for (size_t i = 0; i < n[TASKS]; i++) {
-            softmax_of_similarities(call, b, i, share);
+    const double tau = (double)call->options.tau;
+    const double average = accumulation_error(n[TASKS] + 1, roundoff);
+    struct likeness s;
+    for (size_t b = 0; b < n[BATCH]; b++) {
+        const struct vectors v = vectors_of(call, b);
+        const double shares = share_error(&v, tau, roundoff);
+        likeness_of(&s, &v, tau);
+        for (size_t i = 0; i < n[TASKS]; i++)
             for (size_t e = 0; e < n[WIDTH]; e++) {
                 double sum = 0, f0 = fabs(real_at(&t[ROUTER_F0], b, e));
                 for (size_t j = 0; j < n[TASKS]; j++)
-                    sum += share[j] * fabs(real_at(&t[ROUTER_F], b, j * n[WIDTH] + e));
+                    sum += s.share[i][j] * fabs(real_at(&t[ROUTER_F], b, j * n[WIDTH] + e));
                 real_put(&t[ROUTER_Y], b, i * n[WIDTH] + e,
                          (shares * sum + average * (f0 + sum)) / (double)(n[TASKS] + 1));
             }
-        }
+    }
 }
 
 /* Mode sample: the Gram matrix (symmetric: half of it), its softmax, the weighted sums. Mode task:

@@ -18,10 +18,24 @@ enum { QUANTIZED_MOST = 8192 }; /* columns of a trial's i8 operand */
 
 /* ---- laying out ------------------------------------------------------------------------------ */
 
+static bool is(const struct trial *trial, const char *op)
+{
+    return strcmp(trial->op->name, op) == 0;
+}
+
+/* What an option takes away, and what may be absent in every other trial. */
 static bool absent(const struct trial *trial, size_t i)
 {
-    return trial->op == op_find("router") && i == ROUTER_U &&
-           trial->options.similarity != SIMILARITY_TASK;
+    const struct options *o = &trial->options;
+    if (!trial->op->operand[i].optional)
+        return false;
+    if (is(trial, "router") || is(trial, "routergrad"))
+        return o->similarity != SIMILARITY_TASK;
+    if (is(trial, "inputgrad"))
+        return o->activation != ACTIVATION_RELU;
+    if (is(trial, "adagrad"))
+        return o->pooling != POOLING_MEAN;
+    return trial->seed % 2;
 }
 
 /* Rows of matrices and elements of vectors along the batch or the heads have a gap behind them;
@@ -88,6 +102,27 @@ static double extreme(const struct operand *o, size_t column)
     return o->role == ROLE_IN && column == 0 ? 0 : 1;
 }
 
+/* What was made by a ReLU, whose gradient is asked for. */
+static bool rectified(const struct trial *trial, size_t i)
+{
+    const bool relu = trial->options.activation == ACTIVATION_RELU;
+    return relu && ((is(trial, "inputgrad") && i == INPUTGRAD_X) ||
+                    (is(trial, "routergrad") && (i == ROUTERGRAD_F0 || i == ROUTERGRAD_F)));
+}
+
+/* Sums of squares, and factors. */
+static bool positive(const struct trial *trial, size_t i)
+{
+    return (is(trial, "adam") && i == ADAM_V) || (is(trial, "adagrad") && i == ADAGRAD_S) ||
+           (is(trial, "loss") && i == LOSS_SCALE);
+}
+
+static double shaped(const struct trial *trial, size_t i, double value)
+{
+    return rectified(trial, i) ? fmax(value, 0) : positive(trial, i) ? fabs(value) : value;
+}
+
+/* Gaps hold NaN, those of what a kernel writes the canary. */
 static void fill_reals(const struct trial *trial, const struct call *call, size_t i)
 {
     const struct operand *o = &trial->op->operand[i];
@@ -98,7 +133,10 @@ static void fill_reals(const struct trial *trial, const struct call *call, size_
     for (size_t at = 0; rows && at < operand_span(o, &call->dims, t->ld); at++) {
         const size_t column = at % t->ld;
         const double value = trial->extreme ? extreme(o, column) : datum(&r, scale);
-        real_put(t, 0, at, column < columns ? value : (double)NAN);
+        if (column < columns)
+            real_put(t, 0, at, shaped(trial, i, value));
+        else if (!operand_written(o))
+            real_put(t, 0, at, (double)NAN);
     }
 }
 
@@ -189,33 +227,97 @@ static void fill_rows_to_gather(const struct trial *trial, const struct call *ca
         ids[k] = (int32_t)random_below(&r, call->dims.extent[ROWS]);
 }
 
+/* Some labels are missing, and most rows have a click. */
+static void fill_labels(const struct trial *trial, const struct call *call)
+{
+    const size_t *n = call->dims.extent;
+    int32_t *label = call->tensor[LOSS_LABEL].data;
+    assert(label);
+    struct random r = random_stream(trial->seed, LOSS_LABEL);
+    for (size_t b = 0; b < n[BATCH]; b++)
+        for (size_t task = 0; task < n[HEADS]; task++, label++)
+            *label = random_below(&r, 5) == 0 ? -1 : random_below(&r, task ? 2 : 4) > 0;
+}
+
+/* Each touched row is named by as many bags as a bag has ids. */
+static size_t count_named(const struct trial *trial)
+{
+    struct random r = random_stream(trial->seed, BAGS_STREAM);
+    size_t ids = 0;
+    for (size_t t = 0; t < trial->dims.extent[TOUCHED]; t++)
+        ids += 1 + bag_size(trial, &r);
+    return ids;
+}
+
+static void fill_touched(const struct trial *trial, const struct call *call)
+{
+    const size_t *n = call->dims.extent;
+    int32_t *row = call->tensor[ADAGRAD_ROW].data, *begin = call->tensor[ADAGRAD_BEGIN].data;
+    int32_t *bag = call->tensor[ADAGRAD_BAG].data, *bags = call->tensor[ADAGRAD_BAGS].data;
+    assert(row && begin && bag);
+    struct random sizes = random_stream(trial->seed, BAGS_STREAM);
+    struct random values = random_stream(trial->seed, BAGS_STREAM + 1);
+    begin[0] = 0;
+    for (size_t t = 0; t < n[TOUCHED]; t++) {
+        row[t] = (int32_t)(t * n[ROWS] / n[TOUCHED]);
+        begin[t + 1] = begin[t] + 1 + (int32_t)bag_size(trial, &sizes);
+        for (int32_t k = begin[t]; k < begin[t + 1]; k++)
+            bag[k] = (int32_t)random_below(&values, n[BATCH] * n[FIELDS]);
+    }
+    for (size_t q = 0; bags && q <= n[BATCH] * n[FIELDS]; q++)
+        bags[q] = (q ? bags[q - 1] : 0) + 1 + (int32_t)random_below(&values, 5);
+}
+
+/* Every byte of the outputs, gaps included, becomes the canary: a NaN where results belong. What
+ * results build on is there then. */
+static void poison(struct bed *bed, enum side side)
+{
+    const struct op *op = bed->trial.op;
+    const struct call *call = &bed->call[side];
+    for (size_t i = 0; i < op->operands; i++) {
+        if (!operand_written(&op->operand[i]) || !call->tensor[i].data)
+            continue;
+        for (size_t at = 0; at + 4 <= bed->memory[side][i].bytes; at += 4)
+            memcpy(bed->memory[side][i].data + at, &(int32_t){CANARY}, 4);
+        if (operand_kept(&op->operand[i], &bed->trial.options))
+            fill_reals(&bed->trial, call, i);
+    }
+}
+
 static void fill_inputs(struct bed *bed, enum side side)
 {
     const struct op *op = bed->trial.op;
     const struct call *call = &bed->call[side];
     for (size_t i = 0; i < op->operands; i++)
-        if (op->operand[i].index || op->operand[i].role == ROLE_OUT || !call->tensor[i].data)
+        if (op->operand[i].index || operand_written(&op->operand[i]) || !call->tensor[i].data)
             continue;
         else if (call->tensor[i].dtype == DTYPE_I8)
             fill_i8(&bed->trial, call, i);
         else
             fill_reals(&bed->trial, call, i);
-    if (op == op_find("embedding"))
+    if (is(&bed->trial, "embedding"))
         fill_bags(&bed->trial, call);
-    if (op == op_find("gather"))
+    if (is(&bed->trial, "gather"))
         fill_rows_to_gather(&bed->trial, call);
-    if (op == op_find("router"))
+    if (is(&bed->trial, "router") || is(&bed->trial, "routergrad"))
         zero_some_tasks(&bed->trial, call);
+    if (is(&bed->trial, "loss"))
+        fill_labels(&bed->trial, call);
+    if (is(&bed->trial, "adagrad"))
+        fill_touched(&bed->trial, call);
     for (size_t i = 0; i < op->operands; i++)
-        if (op->operand[i].role != ROLE_OUT)
+        if (!operand_written(&op->operand[i]))
             guard_read_only(&bed->memory[side][i]);
+    poison(bed, side);
 }
 
 bool bed_make(struct bed *bed, const struct trial *trial, enum dtype dtype, struct fault *fault)
 {
     *bed = (struct bed){.trial = *trial};
-    if (trial->op == op_find("embedding"))
+    if (is(trial, "embedding"))
         bed->trial.dims.extent[IDS] = count_ids(trial);
+    if (is(trial, "adagrad"))
+        bed->trial.dims.extent[IDS] = count_named(trial);
     if (bed->trial.dims.extent[IDS] > INT32_MAX)
         return fault_caller(fault,
                             "a batch of %zu rows has %zu ids, more than the %d that 32-bit offsets "
@@ -248,16 +350,6 @@ void bed_free(struct bed *bed)
 
 /* ---- trying ---------------------------------------------------------------------------------- */
 
-/* Every byte of the outputs, gaps included, becomes the canary: a NaN where results belong. */
-static void poison(struct bed *bed, enum side side)
-{
-    const struct op *op = bed->trial.op;
-    for (size_t i = 0; i < op->operands; i++)
-        if (op->operand[i].role == ROLE_OUT)
-            for (size_t at = 0; at + 4 <= bed->memory[side][i].bytes; at += 4)
-                memcpy(bed->memory[side][i].data + at, &(int32_t){CANARY}, 4);
-}
-
 static bool gaps_untouched(const struct bed *bed, enum side side, char *text, size_t size)
 {
     const struct op *op = bed->trial.op;
@@ -265,7 +357,7 @@ static bool gaps_untouched(const struct bed *bed, enum side side, char *text, si
         const struct tensor *t = &bed->call[side].tensor[i];
         size_t columns = operand_row(&op->operand[i], &bed->trial.dims);
         size_t words = dtype_bytes(t->dtype) / 4;
-        if (op->operand[i].role != ROLE_OUT)
+        if (!operand_written(&op->operand[i]) || !t->data)
             continue;
         for (size_t at = 0; at < bed->memory[side][i].bytes / 4; at++) {
             int32_t word;
@@ -280,22 +372,22 @@ static bool gaps_untouched(const struct bed *bed, enum side side, char *text, si
     return true;
 }
 
-/* One or two calls that together compute the whole batch. */
+/* One or two calls that together compute the whole. */
 struct attempt {
     const struct kernel *kernel;
     struct call *call;
-    size_t first; /* rows of the first call; 0: one call for all */
+    size_t first; /* parts (call_parts) of the first call; 0: one call for all */
 };
 
 static void compute(void *argument)
 {
     struct attempt *a = argument;
-    size_t rows = a->call->dims.extent[BATCH];
+    size_t rows = call_parts(a->kernel->op, a->call);
     if (!kernel_prepare(a->kernel, a->call))
         abort(); /* a test-sized block: cannot be refused */
     if (a->first) {
-        struct call head = call_rows(a->kernel->op, a->call, 0, a->first);
-        struct call tail = call_rows(a->kernel->op, a->call, a->first, rows - a->first);
+        struct call head = call_part(a->kernel->op, a->call, 0, a->first);
+        struct call tail = call_part(a->kernel->op, a->call, a->first, rows - a->first);
         a->kernel->run(&head);
         a->kernel->run(&tail);
     } else
@@ -339,7 +431,7 @@ static bool attempt(struct bed *bed, const struct kernel *kernel, enum side side
 static bool same_bits(const struct bed *bed)
 {
     for (size_t i = 0; i < bed->trial.op->operands; i++)
-        if (bed->trial.op->operand[i].role == ROLE_OUT && bed->memory[0][i].bytes &&
+        if (operand_written(&bed->trial.op->operand[i]) && bed->memory[0][i].bytes &&
             memcmp(bed->memory[0][i].data, bed->memory[1][i].data, bed->memory[0][i].bytes) != 0)
             return false;
     return true;
@@ -362,8 +454,8 @@ static bool near(struct bed *bed, const struct kernel *kernel, enum side side, s
 struct verdict bed_try(struct bed *bed, const struct kernel *kernel)
 {
     struct verdict v = {.error = 0};
-    size_t rows = bed->trial.dims.extent[BATCH],
-           cut = rows > 1 ? 1 + bed->trial.seed % (rows - 1) : 0;
+    size_t parts = call_parts(bed->trial.op, &bed->call[0]),
+           cut = parts > 1 ? 1 + bed->trial.seed % (parts - 1) : 0;
     for (enum side side = 0; side < SIDES; side++)
         if (!near(bed, kernel, side, 0, &v))
             return v;
@@ -374,7 +466,9 @@ struct verdict bed_try(struct bed *bed, const struct kernel *kernel)
     if (cut && !near(bed, kernel, SIDE_START, cut, &v))
         return v;
     if (cut && !kernel->cut_changes_bits && !same_bits(bed)) {
-        snprintf(v.text, sizeof v.text, "cutting the batch behind row %zu changes the result", cut);
+        snprintf(v.text, sizeof v.text, "cutting the %s behind %s %zu changes the result",
+                 bed->trial.op->split == BATCH ? "batch" : axis_name(bed->trial.op->split),
+                 bed->trial.op->split == BATCH ? "row" : "number", cut);
         return v;
     }
     v.passed = true;

@@ -4,19 +4,35 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static bool is_output(const struct op *op, size_t i) { return op->operand[i].role == ROLE_OUT; }
+/* Whether it holds results of the call. */
+static bool is_output(const struct op *op, const struct call *call, size_t i)
+{
+    return operand_written(&op->operand[i]) && call->tensor[i].data;
+}
+
+/* What is there before the call, where its results build on that. */
+static void copy_kept(const struct tensor *to, const struct operand *operand,
+                      const struct call *call, const struct tensor *from)
+{
+    const size_t rows = operand_rows(operand, &call->dims);
+    const size_t columns = operand_row(operand, &call->dims);
+    for (size_t r = 0; operand_kept(operand, &call->options) && r < rows; r++)
+        for (size_t c = 0; c < columns; c++)
+            real_put(to, r, c, real_at(from, r, c));
+}
 
 /* An f64 tensor for each output. */
 static bool make_outputs(struct tensor *outputs, const struct op *op, const struct call *call)
 {
     for (size_t i = 0; i < op->operands; i++) {
-        if (!is_output(op, i))
+        if (!is_output(op, call, i))
             continue;
         size_t row = operand_row(&op->operand[i], &call->dims);
         size_t span = operand_span(&op->operand[i], &call->dims, row);
         outputs[i] = (struct tensor){calloc(span ? span : 1, sizeof(double)), row, DTYPE_F64};
         if (!outputs[i].data)
             return false;
+        copy_kept(&outputs[i], &op->operand[i], call, &call->tensor[i]);
     }
     return true;
 }
@@ -26,7 +42,7 @@ static struct call with_outputs(const struct op *op, const struct call *call,
 {
     struct call to = *call;
     for (size_t i = 0; i < op->operands; i++)
-        if (is_output(op, i))
+        if (is_output(op, call, i))
             to.tensor[i] = outputs[i];
     return to;
 }
@@ -71,7 +87,7 @@ double oracle_error(const struct oracle *oracle, const struct call *call, char *
     if (worst && size)
         worst[0] = '\0';
     for (size_t i = 0; i < op->operands; i++) {
-        if (!is_output(op, i))
+        if (!is_output(op, call, i))
             continue;
         size_t rows = operand_rows(&op->operand[i], &call->dims);
         size_t columns = operand_row(&op->operand[i], &call->dims);

@@ -6,13 +6,14 @@
 #include "harness/fault.h"
 #include "reference/op.h"
 
-/* For each output of the op, f64, without gaps. */
+/* For each output of the op that the call has, f64, without gaps. */
 struct oracle {
     const struct op *op;
     struct tensor expected[OPERANDS_MAX], bound[OPERANDS_MAX];
 };
 
-/* Runs the reference on the inputs of `call`; its outputs are not touched. `roundoff` is that of
+/* Runs the reference on the inputs of `call`, and on what its states and sums hold before it; its
+ * outputs are not touched. `roundoff` is that of
  * the kernels' arithmetic. */
 bool oracle_make(struct oracle *oracle, const struct op *op, const struct call *call,
                  double roundoff, struct fault *fault);

@@ -3,6 +3,7 @@
 #include "harness/random.h"
 #include "reference/operands.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,6 +18,11 @@ enum { EXTENTS_MAX = 40, STREAM_MODES = 3 };
 #define ROWS_OF_BATCH                                                                              \
     {                                                                                              \
         0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 16, 17, 23, 31, 37                               \
+    }
+#define LENGTHS                                                                                    \
+    {                                                                                              \
+        1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 127, 128, 129, 191, 255, 256, 257, \
+            258, 383, 385, 511, 513, 1025                                                          \
     }
 #define FEW_ROWS                                                                                   \
     {                                                                                              \
@@ -38,8 +44,7 @@ static const struct awkward {
     AWKWARD("embedding", WIDTH, WIDTHS),
     AWKWARD("embedding", ROWS, {1, 2, 7, 100, 1000}),
     AWKWARD("dense", BATCH, ROWS_OF_BATCH),
-    AWKWARD("dense", IN, {1,  2,   3,   4,   5,   7,   8,   9,   15,  16,  17,  31,  33,  63,  64,
-                          65, 127, 128, 129, 191, 255, 256, 257, 258, 383, 385, 511, 513, 1025}),
+    AWKWARD("dense", IN, LENGTHS),
     AWKWARD("dense", OUT, WIDTHS),
     AWKWARD("router", BATCH, FEW_ROWS),
     AWKWARD("router", TASKS, {1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 16, 17, 33, TASKS_MAX}),
@@ -57,6 +62,31 @@ static const struct awkward {
     AWKWARD("heads", TASKS, {1, 2, 3, 4, 5, 7, 8, 15, 16, 17, TASKS_MAX}),
     AWKWARD("heads", WIDTH, WIDTHS),
     AWKWARD("heads", HIDDEN, WIDTHS),
+    AWKWARD("gated", BATCH, ROWS_OF_BATCH),
+    AWKWARD("gated", WIDTH, WIDTHS),
+    AWKWARD("inputgrad", BATCH, ROWS_OF_BATCH),
+    AWKWARD("inputgrad", IN, WIDTHS),
+    AWKWARD("inputgrad", OUT, LENGTHS),
+    AWKWARD("weightgrad", BATCH, LENGTHS),
+    AWKWARD("weightgrad", IN, WIDTHS),
+    AWKWARD("weightgrad", OUT, {1,  2,  3,  4,  5,  6,  7,  8,  9,  11, 12, 13,  15,  16,
+                                17, 23, 31, 32, 33, 47, 48, 49, 63, 64, 65, 129, 257, 300}),
+    AWKWARD("gategrad", BATCH, FEW_ROWS),
+    AWKWARD("gategrad", WIDTH, WIDTHS),
+    AWKWARD("routergrad", BATCH, FEW_ROWS),
+    AWKWARD("routergrad", TASKS, {1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 16, 17, 33, TASKS_MAX}),
+    AWKWARD("routergrad", WIDTH, WIDTHS),
+    AWKWARD("similaritygrad", BATCH, ROWS_OF_BATCH),
+    AWKWARD("similaritygrad", TASKS, {1, 2, 3, 4, 5, 8, 9, 17, TASKS_MAX}),
+    AWKWARD("similaritygrad", WIDTH, WIDTHS),
+    AWKWARD("loss", BATCH, ROWS_OF_BATCH),
+    AWKWARD("loss", TASKS, {1, 2, 3, 4, 5, 7, 8, 15, 16, 17, TASKS_MAX}),
+    AWKWARD("adam", IN, {0,  1,  2,  3,  4,  7,  8,   9,   15,  16,  17,  31,   32,
+                         33, 47, 63, 64, 65, 97, 127, 128, 129, 255, 257, 1000, 4097}),
+    AWKWARD("adagrad", BATCH, {1, 2, 3, 7, 31}),
+    AWKWARD("adagrad", FIELDS, {1, 2, 3, 5, 16}),
+    AWKWARD("adagrad", WIDTH, WIDTHS),
+    AWKWARD("adagrad", TOUCHED, {0, 1, 2, 3, 7, 23, 64}),
     AWKWARD("fma", WIDTH, WIDTHS),
     AWKWARD("fma", STEPS, {0, 1, 2, 3, 7, 17, 100}),
     AWKWARD("dot", WIDTH, WIDTHS),
@@ -102,6 +132,22 @@ static bool multiplies(const struct op *op)
     return narrow && !op->probe && strcmp(op->name, "embedding") != 0;
 }
 
+static void choose_training(struct options *o, struct random *r)
+{
+    o->add = random_below(r, 2);
+    o->stop_towers = random_below(r, 4) == 0;
+    o->stop_shares = random_below(r, 4) == 0;
+    o->hard = (float[]){0, 1, 2}[random_below(r, 3)];
+    o->power = (float[]){1, 1, 2, 1.5f}[random_below(r, 4)];
+    o->help = (float[]){0, 0.1f, 1}[random_below(r, 3)];
+    o->rate = 0.125f;
+    o->epsilon = 1e-8f;
+    o->beta1 = 0.9f;
+    o->beta2 = 0.999f;
+    o->decay = (float[]){0, 0.01f}[random_below(r, 2)];
+    o->step = (size_t[]){1, 2, 1000}[random_below(r, 3)];
+}
+
 static void choose_options(struct trial *trial, size_t index)
 {
     static const float taus[] = {1, 0.5f, 0.05f, 3};
@@ -116,6 +162,8 @@ static void choose_options(struct trial *trial, size_t index)
     trial->bag_max = random_below(&r, 4) ? 5 : 40;
     trial->extreme = multiplies(trial->op) && random_below(&r, 8) == 0;
     trial->bag_odd = (size_t[]){0, 0, 50, 1000}[random_below(&r, 4)];
+    if (trial->op->training)
+        choose_training(&trial->options, &r);
 }
 
 struct trial awkward_trial(const struct op *op, size_t index, uint64_t seed)
@@ -128,8 +176,10 @@ struct trial awkward_trial(const struct op *op, size_t index, uint64_t seed)
                 (size_t)awkward[a].extent[shuffled(index, awkward[a].count, seed, a)];
     if (strcmp(op->name, "embedding") == 0)
         extent[ROWS] *= extent[FIELDS];
-    if (strcmp(op->name, "heads") == 0)
+    if (strcmp(op->name, "heads") == 0 || strcmp(op->name, "loss") == 0)
         extent[HEADS] = extent[TASKS] + 1;
+    if (strcmp(op->name, "adagrad") == 0)
+        extent[ROWS] = extent[TOUCHED] + trial.seed % 9;
     if (strcmp(op->name, "stream") == 0) {
         size_t mode = index % STREAM_MODES, length = extent[IN];
         extent[IN] = mode == 1 ? 1 : length;
@@ -155,28 +205,44 @@ struct trial layer_trial(const struct ektm_preset *preset, const struct ektm_lay
     return trial;
 }
 
+/* Appends to what is in `text`. */
+__attribute__((format(printf, 3, 4))) static void append(char *text, size_t size,
+                                                         const char *format, ...)
+{
+    const size_t used = strlen(text);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text + used, size - used, format, arguments);
+    va_end(arguments);
+}
+
+static void describe_training(const struct options *o, char *text, size_t size)
+{
+    append(text, size, "%s%s%s%s, ", o->activation == ACTIVATION_RELU ? "relu" : "no activation",
+           o->add ? ", add" : "", o->stop_towers ? ", stop towers" : "",
+           o->stop_shares ? ", stop shares" : "");
+    append(text, size, "hard %g^%g, help %g, decay %g, step %zu, ", (double)o->hard,
+           (double)o->power, (double)o->help, (double)o->decay, o->step);
+}
+
 void trial_describe(const struct trial *trial, char *text, size_t size)
 {
     const struct options *o = &trial->options;
     const char *op = trial->op->name;
-    size_t used = 0;
     text[0] = '\0';
-    for (int a = 0; a < AXES && used < size; a++)
+    for (int a = 0; a < AXES; a++)
         if (trial->dims.extent[a] || a == BATCH)
-            used += (size_t)snprintf(text + used, size - used, "%s %zu, ", axis_name((enum axis)a),
-                                     trial->dims.extent[a]);
-    if (strcmp(op, "dense") == 0 && used < size)
-        used += (size_t)snprintf(text + used, size - used, "%s, ",
-                                 o->activation == ACTIVATION_RELU ? "relu" : "no activation");
-    if (strcmp(op, "embedding") == 0 && used < size)
-        used += (size_t)snprintf(text + used, size - used, "%s, bags of 0 to %zu%s, ",
-                                 o->pooling == POOLING_MEAN ? "mean" : "sum", trial->bag_max,
-                                 trial->bag_odd ? ", most of 1" : "");
-    if (strcmp(op, "router") == 0 && used < size)
-        used +=
-            (size_t)snprintf(text + used, size - used, "%s, tau %g, ",
-                             o->similarity == SIMILARITY_TASK ? "task" : "sample", (double)o->tau);
-    if (used < size)
-        snprintf(text + used, size - used, "%sgap %zu, seed %llu",
-                 trial->extreme ? "extreme, " : "", trial->gap, (unsigned long long)trial->seed);
+            append(text, size, "%s %zu, ", axis_name((enum axis)a), trial->dims.extent[a]);
+    if (strcmp(op, "dense") == 0)
+        append(text, size, "%s, ", o->activation == ACTIVATION_RELU ? "relu" : "no activation");
+    if (strcmp(op, "embedding") == 0 || strcmp(op, "adagrad") == 0)
+        append(text, size, "%s, bags of 0 to %zu%s, ", o->pooling == POOLING_MEAN ? "mean" : "sum",
+               trial->bag_max, trial->bag_odd ? ", most of 1" : "");
+    if (strcmp(op, "router") == 0 || strcmp(op, "routergrad") == 0)
+        append(text, size, "%s, tau %g, ", o->similarity == SIMILARITY_TASK ? "task" : "sample",
+               (double)o->tau);
+    if (trial->op->training)
+        describe_training(o, text, size);
+    append(text, size, "%sgap %zu, seed %llu", trial->extreme ? "extreme, " : "", trial->gap,
+           (unsigned long long)trial->seed);
 }

@@ -3,7 +3,7 @@
  * The scores of a row are inner products, one vector against four at a time; the weighted sums are
  * a product of the T x T shares with the row's T x d towers, which already lie as `accumulate`
  * wants its weights. Everything of a row stays in L1. Bound by reading the towers from L1. */
-#include "kernels/compiler/exp.h"
+#include "kernels/compiler/similarity.h"
 #include "kernels/compiler/transposed.h"
 #include "kernels/variant.h"
 
@@ -11,89 +11,15 @@
 
 extern const struct backend compiler_backend;
 
-/* score[j] = a . vector[j] for four vectors `ld` apart: four sums that do not wait for each other.
- * One copy of the loop for every row, as in transposed.h. */
-
-static __attribute__((noinline)) void dot_four(float *restrict score, const float *restrict a,
-                                               const float *restrict vector, size_t ld,
-                                               size_t width)
-{
-    const float *v1 = vector + ld, *v2 = v1 + ld, *v3 = v2 + ld;
-    float s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-    for (size_t e = 0; e < width; e++) {
-        s0 += a[e] * vector[e];
-        s1 += a[e] * v1[e];
-        s2 += a[e] * v2[e];
-        s3 += a[e] * v3[e];
-    }
-    score[0] = s0;
-    score[1] = s1;
-    score[2] = s2;
-    score[3] = s3;
-}
-
-static __attribute__((noinline)) float dot(const float *restrict a, const float *restrict v,
-                                           size_t width)
-{
-    float sum = 0;
-    for (size_t e = 0; e < width; e++)
-        sum += a[e] * v[e];
-    return sum;
-}
-
-/* score[i * tasks + j] = vector[i] . vector[j]: the lower triangle, mirrored. */
-static void gram(float *restrict score, const float *vector, size_t ld, size_t tasks, size_t width)
-{
-    for (size_t i = 0; i < tasks; i++) {
-        const float *a = vector + i * ld;
-        size_t j = 0;
-        for (; j + 4 <= i + 1; j += 4)
-            dot_four(score + i * tasks + j, a, vector + j * ld, ld, width);
-        for (; j <= i; j++)
-            score[i * tasks + j] = dot(a, vector + j * ld, width);
-    }
-    for (size_t i = 0; i < tasks; i++)
-        for (size_t j = i + 1; j < tasks; j++)
-            score[i * tasks + j] = score[j * tasks + i];
-}
-
-/* Cosines out of inner products, less each row's own score, over tau. */
-static void scale(float *restrict score, size_t tasks, float tau)
-{
-    float inverse[TASKS_MAX], own[TASKS_MAX];
-    for (size_t i = 0; i < tasks; i++) {
-        float square = score[i * tasks + i];
-        inverse[i] = square > 0 ? 1 / sqrtf(square) : 0;
-        own[i] = square > 0 ? 1 : 0;
-    }
-    for (size_t i = 0; i < tasks; i++)
-        for (size_t j = 0; j < tasks; j++) {
-            float cosine = score[i * tasks + j] * inverse[i] * inverse[j];
-            score[i * tasks + j] = (cosine - own[i]) / tau;
-        }
-}
-
-static void exponentials(float *restrict score, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        score[i] = expf(score[i]);
-}
-
 /* share[i * tasks + j] = softmax_j(cos_ij / tau) / (T+1). */
 static __attribute__((noinline)) void shares(float *restrict share, const float *vector, size_t ld,
                                              size_t tasks, size_t width, float tau)
 {
-    gram(share, vector, ld, tasks, width);
-    scale(share, tasks, tau);
-    exponentials(share, tasks * tasks);
-    for (size_t i = 0; i < tasks; i++) {
-        float total = 0;
-        for (size_t j = 0; j < tasks; j++)
-            total += share[i * tasks + j];
-        float factor = 1 / (total * (float)(tasks + 1));
-        for (size_t j = 0; j < tasks; j++)
-            share[i * tasks + j] *= factor;
-    }
+    const struct vectors v = {vector, ld, tasks, width, tau};
+    float inverse[TASKS_MAX];
+    gram(share, &v);
+    cosines(share, inverse, tasks);
+    softmax(share, share, inverse, &v, 1 / (float)(tasks + 1));
 }
 
 static void fill_scaled(float *restrict y, const float *restrict f0, float factor, size_t outs)
