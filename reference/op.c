@@ -20,7 +20,7 @@ const char *axis_name(enum axis axis)
         [BATCH] = "BATCH",     [IN] = "IN",       [OUT] = "OUT",     [FIELDS] = "FIELDS",
         [ROWS] = "ROWS",       [IDS] = "IDS",     [WIDTH] = "WIDTH", [TASKS] = "TASKS",
         [HIDDEN] = "HIDDEN",   [HEADS] = "HEADS", [STEPS] = "STEPS", [SUMS] = "SUMS",
-        [TOUCHED] = "TOUCHED",
+        [TOUCHED] = "TOUCHED", [VECTORS] = "VECTORS", [OWN] = "OWN",   [SHARED] = "SHARED",
     };
     return names[axis];
 }

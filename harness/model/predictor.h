@@ -14,6 +14,11 @@ struct predictor {
     struct forward forward;
 };
 
+/* The backend of that name, or, NULL, the first of our own that runs here, best first, and its best
+ * ISA. One that cannot run here: a fault that names --backend. */
+bool backend_choose(const char *name, const struct backend **backend, enum isa *isa,
+                    struct fault *fault);
+
 /* Composes `model`, which must hold the formats' weights (model_narrow) and outlive it. `backend`:
  * its name, or NULL for the first of our own that runs here, best first; the reference runs
  * everywhere. `tuning` as in tuning_find; what is tuned is f32. A backend that cannot run here: a
