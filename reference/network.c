@@ -504,16 +504,16 @@ static bool build_aitm(struct network *n)
 /* ---- kinds ----------------------------------------------------------------------------------- */
 
 const struct network_kind network_kinds[] = {
-    {"ektm", "router, transmitters, enhanced modules", build_ektm, .hard = true, .transfer = true,
+    {"ektm", "router, transmitters, enhanced modules", build_ektm, .part_of_ektm = true, .hard = true, .transfer = true,
      .ektm = true},
     {"no-router", "EKTM whose router takes the plain mean of the CVR towers", build_no_router,
-     .hard = true, .transfer = true},
-    {"no-transmitter", "EKTM without transmitters: m_i = F_i", build_no_transmitter, .hard = true,
+     .part_of_ektm = true, .hard = true, .transfer = true},
+    {"no-transmitter", "EKTM without transmitters: m_i = F_i", build_no_transmitter, .part_of_ektm = true, .hard = true,
      .transfer = true},
-    {"no-gate", "EKTM whose gates are all a half", build_no_gate, .hard = true, .transfer = true},
-    {"no-hard", "EKTM without the weight of hard examples (beta = 0)", build_ektm, .transfer = true,
+    {"no-gate", "EKTM whose gates are all a half", build_no_gate, .part_of_ektm = true, .hard = true, .transfer = true},
+    {"no-hard", "EKTM without the weight of hard examples (beta = 0)", build_ektm, .part_of_ektm = true, .transfer = true,
      .ektm = true},
-    {"no-t4", "EKTM without the loss T4 (alpha = 0)", build_ektm, .hard = true, .ektm = true},
+    {"no-t4", "EKTM without the loss T4 (alpha = 0)", build_ektm, .part_of_ektm = true, .hard = true, .ektm = true},
     {"single-task", "a model of its own for each task, tables too", build_single_task},
     {"shared-bottom", "one bottom, a tower and a head for each task", build_shared_bottom},
     {"mmoe", "MMoE: 4 experts, a gate for each task", build_mmoe},

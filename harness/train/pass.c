@@ -124,6 +124,13 @@ struct work {
     bool backward, update;
 };
 
+/* A pass without a team has one member, who waits for nobody. */
+static void meet(const struct pass *p, size_t member)
+{
+    if (p->team)
+        team_meet(p->team, member);
+}
+
 static double now(const struct pass *p, size_t member)
 {
     return p->ns && member == 0 ? (double)clock_now() : 0;
@@ -149,7 +156,7 @@ static void pack(struct pass *p, size_t member, size_t members)
         if (!kernel_prepare(p->step[s].kernel, &p->step[s].call))
             __atomic_store_n(&p->failed, true, __ATOMIC_RELAXED);
     }
-    team_meet(p->team, member);
+    meet(p, member);
 }
 
 static void run_part(const struct kernel *kernel, const struct call *call, size_t member,
@@ -167,7 +174,7 @@ static void walk(struct pass *p, size_t first, size_t last, size_t member, size_
 {
     for (size_t s = first; s < last; s++) {
         run_part(p->step[s].kernel, &p->step[s].call, member, members);
-        team_meet(p->team, member);
+        meet(p, member);
         spent(p, member, s, begin);
     }
 }
@@ -233,7 +240,7 @@ static void run(void *argument, size_t member, size_t members)
         return;
     losses_rows(&p->losses, p->buffer, rows.first, rows.count);
     clear(p, member, members);
-    team_meet(p->team, member);
+    meet(p, member);
     spent(p, member, p->steps, &begin);
     walk(p, p->forward, p->steps, member, members, &begin);
     if (!work->update)
@@ -242,14 +249,17 @@ static void run(void *argument, size_t member, size_t members)
     for (size_t s = 0; s < p->forward; s++)
         if (p->step[s].layer->op == &embedding_op)
             update_tables(p, &p->step[s], member, members);
-    team_meet(p->team, member);
+    meet(p, member);
     spent(p, member, p->steps + 1, &begin);
 }
 
 static bool go(struct pass *p, bool backward, bool update_too, struct fault *fault)
 {
     struct work work = {p, backward, update_too};
-    team_run(p->team, run, &work);
+    if (p->team)
+        team_run(p->team, run, &work);
+    else
+        run(&work, 0, 1);
     p->fresh = update_too;
     if (backward)
         losses_add(&p->losses, p->rows);

@@ -48,7 +48,7 @@ struct pass {
 };
 
 /* Makes room for batches of up to `rows_max` rows. Kernels are the backend's, or borrowed. What it
- * is given must outlive it; `team` is made by the caller. */
+ * is given must outlive it. `team` NULL: the caller computes alone. */
 bool pass_make(struct pass *pass, struct parameters *parameters, const struct backend *backend,
                enum isa isa, size_t rows_max, struct team *team, struct fault *fault);
 void pass_free(struct pass *pass);
