@@ -42,6 +42,8 @@ struct product {
     float floor; /* y is at least this: 0 for ReLU, -INFINITY for none */
     struct outputs outputs;
     struct ahead *ahead;
+    bool adds;  /* the sums start with what is in y instead of the bias                 */
+    bool fresh; /* the panels have just been packed and are near: none is asked for ahead */
 
     /* Goes over a tile's whole sums in y while they are in L1; NULL: nothing to do. */
     void (*finish)(const struct whole_tile *tile);
@@ -86,6 +88,14 @@ INLINE void product_finish(const struct product *p, size_t row, size_t rows, siz
     p->finish(&tile);
 }
 
+/* Floats from a panel of the stretch to the one behind it, which a tile of several panels reads,
+ * and of which others ask for lines while rows go past the panel before. 0 where nothing is asked
+ * for: then it is the panel's own lines, which are there. */
+INLINE size_t stretch_next(const struct stretch *s, const size_t panel, const bool several)
+{
+    return several || !s->product->fresh ? panel * s->terms : 0;
+}
+
 typedef void stretch_walk(const struct stretch *s);
 
 /* The product of `rows` rows from `row` on. */
@@ -97,7 +107,7 @@ INLINE void product_block(const struct product *p, size_t row, size_t rows, stre
         .product = p, .first = row, .rows = rows, .out = out, .end = count ? out + count : w->outs};
     do {
         s.terms = at_most(w->terms - s.term, w->stretch);
-        s.begins = s.term == 0;
+        s.begins = s.term == 0 && !p->adds;
         s.ends = s.term + s.terms == w->terms;
         stretch_parts(&s);
         run(&s);

@@ -92,9 +92,10 @@ INLINE void stretch_tile(const struct stretch *s, size_t row, size_t out, const 
                                   : _mm256_loadu_ps(y + r * p->ld + v * LANES);
 
     const float *weight = w->weight + s->term * w->whole + s->terms * out;
+    const size_t next = stretch_next(s, PANEL, vectors > PANEL_VECTORS);
     for (size_t f = 0; f < p->factors; f++) {
         const struct factor *x = &s->part[f];
-        tile_add(sum, x->x + row * x->ld, x->ld, weight, PANEL * s->terms, x->terms, rows, vectors);
+        tile_add(sum, x->x + row * x->ld, x->ld, weight, next, x->terms, rows, vectors);
         weight += x->terms * stride;
     }
 

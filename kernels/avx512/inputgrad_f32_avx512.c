@@ -1,0 +1,30 @@
+/* Gradient of a dense layer by its inputs: dx = dy W, for each row of the batch.
+ *
+ *                     64 inputs (one panel)
+ *              o | w  w  w  w |
+ *      6 rows dy | +  +  +  + |  -> 0 where a ReLU was cut off -> dx
+ *              : | :  :  :  : |
+ *
+ * The weights [out, in] lie as the product reads them; they are packed as they come (fresh.h),
+ * which is little beside the products from some hundred rows on, since in training they are new in
+ * every step. Tile and tails are product.h's; the sums start with what is in dx where they are
+ * added to it. Bottleneck: the multiply-adds. */
+#include "kernels/avx512/product.h"
+#include "kernels/avx512/turn.h"
+#include "kernels/densegrad.h"
+#include "kernels/kernel.h"
+
+extern const struct op inputgrad_op;
+extern const struct backend avx512_backend;
+
+static void run(const struct call *call) { inputgrad(call); }
+
+const struct kernel inputgrad_f32_avx512 = {
+    .name = "inputgrad_f32_avx512",
+    .op = &inputgrad_op,
+    .dtype = DTYPE_F32,
+    .backend = &avx512_backend,
+    .isa = ISA_AVX512,
+    .run = run,
+    .about = "6 rows x 64 inputs in registers, weights packed as they come; bound by multiply-adds",
+};
