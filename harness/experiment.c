@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A platform that can be learned from within minutes: rates of clicks and conversions as public data
- * have them, tables as small as so few rows can fill. */
+/* A platform that can be learned from within minutes: rates of clicks and conversions as public
+ * data have them, tables as small as so few rows can fill. */
 enum { FIELDS_OF = 10, USER_ROWS = 4000, ITEM_ROWS = 2000, ATTRIBUTE_ROWS = 300 };
 
 struct typed {
@@ -34,12 +34,8 @@ static void set_sizes(struct contest_plan *plan)
     s->conversion[1] = 0.004;
     s->conversion[2] = 0.002;
     s->missing = 0.05;
-    plan->config = (struct ektm_config){.width = 8,
-                                        .bottoms = 2,
-                                        .bottom = {64, 32},
-                                        .rep = 24,
-                                        .hidden = 16,
-                                        .tau = 1};
+    plan->config = (struct ektm_config){
+        .width = 8, .bottoms = 2, .bottom = {64, 32}, .rep = 24, .hidden = 16, .tau = 1};
 }
 
 static void make_plan(struct contest_plan *plan, const char *name, double similarity, bool all,
@@ -72,25 +68,26 @@ static void report_setting(const struct arguments *a, const struct typed *typed,
                            size_t threads, FILE *out)
 {
     const struct ektm_config *c = &plan->config;
-    fprintf(out,
-            "# EKTM, its ablations and its baselines on simulated data\n\n"
-            "    ektm experiment --seed %llu --seeds %llu --train %llu --requests %llu --epochs %llu "
-            "--threads %zu\n\n"
-            "Commit %s, backend %s. The data are simulated (`ektm generate` says how), the models "
-            "small: %d fields of width %zu, bottom %zu-%zu, d %zu, H %zu, %zu conversions. Every "
-            "model has the same fields and, but for single-task, the same tables; the baselines' "
-            "bottom layers or experts are as wide as gives them as many learned numbers outside the "
-            "tables as EKTM has. EKTM's ablations are what is left of it. Each model is tried with "
-            "the same %zu learning rates on one seed of its own and goes on with the one that is "
-            "best on the validation rows; then it is trained from %zu other seeds, up to %zu epochs, "
-            "and judged as it was in its best epoch. The seeds change first weights and order of "
-            "rows, not the rows. p is not corrected for the number of comparisons. Nothing was "
-            "tuned to make EKTM win.\n",
-            (unsigned long long)a->seed, (unsigned long long)typed->seeds,
-            (unsigned long long)typed->train, (unsigned long long)typed->requests,
-            (unsigned long long)typed->epochs, threads, BUILD_COMMIT, backend->name, FIELDS_OF,
-            c->width, c->bottom[0], c->bottom[1], c->rep, c->hidden, plan->simulation.tasks,
-            plan->rates, plan->seeds, plan->epochs);
+    fprintf(
+        out,
+        "# EKTM, its ablations and its baselines on simulated data\n\n"
+        "    ektm experiment --seed %llu --seeds %llu --train %llu --requests %llu --epochs %llu "
+        "--threads %zu\n\n"
+        "Commit %s, backend %s. The data are simulated (`ektm generate` says how), the models "
+        "small: %d fields of width %zu, bottom %zu-%zu, d %zu, H %zu, %zu conversions. Every "
+        "model has the same fields and, but for single-task, the same tables; the baselines' "
+        "bottom layers or experts are as wide as gives them as many learned numbers outside the "
+        "tables as EKTM has. EKTM's ablations are what is left of it. Each model is tried with "
+        "the same %zu learning rates on one seed of its own and goes on with the one that is "
+        "best on the validation rows; then it is trained from %zu other seeds, up to %zu epochs, "
+        "and judged as it was in its best epoch. The seeds change first weights and order of "
+        "rows, not the rows. p is not corrected for the number of comparisons. Nothing was "
+        "tuned to make EKTM win.\n",
+        (unsigned long long)a->seed, (unsigned long long)typed->seeds,
+        (unsigned long long)typed->train, (unsigned long long)typed->requests,
+        (unsigned long long)typed->epochs, threads, BUILD_COMMIT, backend->name, FIELDS_OF,
+        c->width, c->bottom[0], c->bottom[1], c->rep, c->hidden, plan->simulation.tasks,
+        plan->rates, plan->seeds, plan->epochs);
 }
 
 static bool run_plans(const struct arguments *a, const struct typed *typed, struct team *team,

@@ -21,9 +21,9 @@ struct network_kind {
     const char *about;
     bool (*build)(struct network *network);
     enum objective objective;
-    bool hard;     /* T3: hard examples weigh more                                       */
-    bool transfer; /* T4: the enhanced prediction must not be worse than the base one     */
-    bool ektm;     /* has EKTM's own table: its weights are a file that `predict` reads */
+    bool hard;         /* T3: hard examples weigh more                                       */
+    bool transfer;     /* T4: the enhanced prediction must not be worse than the base one     */
+    bool ektm;         /* has EKTM's own table: its weights are a file that `predict` reads */
     bool part_of_ektm; /* EKTM, or what is left of it: a budget of parameters does not widen it */
 };
 

@@ -2,8 +2,8 @@
 
 #include <math.h>
 
-/* With theta = atan(t / sqrt(nu)) the probability within +-t is a finite sum of powers of cos theta:
- * Abramowitz and Stegun, 26.7.3 and 26.7.4. */
+/* With theta = atan(t / sqrt(nu)) the probability within +-t is a finite sum of powers of cos
+ * theta: Abramowitz and Stegun, 26.7.3 and 26.7.4. */
 double student_tail(double t, size_t freedom)
 {
     const double theta = atan(fabs(t) / sqrt((double)freedom)), c = cos(theta), s = sin(theta);

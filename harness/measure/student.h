@@ -4,8 +4,8 @@
 
 #include <stddef.h>
 
-/* The mean of some numbers, half the width of its 95 % interval, and the probability (two-sided) of a
- * mean as far from 0 if the true one is 0. NAN where there are fewer than two. */
+/* The mean of some numbers, half the width of its 95 % interval, and the probability (two-sided) of
+ * a mean as far from 0 if the true one is 0. NAN where there are fewer than two. */
 struct student {
     double mean, half, p;
 };

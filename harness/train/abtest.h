@@ -10,9 +10,9 @@ enum { SHOWN = 3 };
 
 struct abtest {
     const struct simulator *simulator;
-    struct dataset rows;    /* candidates of all requests */
+    struct dataset rows;     /* candidates of all requests */
     size_t requests, *begin; /* [requests + 1]            */
-    double *bid;            /* [rows, T]                  */
+    double *bid;             /* [rows, T]                  */
 };
 
 /* What the shown candidates came to, per thousand of them. */

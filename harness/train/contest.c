@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Requests of training, validation and test follow each other; those of the A/B test are far off. */
+/* Requests of training, validation and test follow each other; those of the A/B test are far off.
+ */
 #define ABTEST_FIRST (UINT64_C(1) << 40)
 
 /* Adagrad's rate over Adam's. */
@@ -157,8 +158,7 @@ static void work(void *argument, size_t member, size_t members)
             !__atomic_exchange_n(&jobs->failed, true, __ATOMIC_ACQ_REL))
             jobs->fault = fault;
         const size_t done = __atomic_add_fetch(&jobs->done, 1, __ATOMIC_RELAXED);
-        fprintf(stderr, "%s: %zu of %zu trainings\n", jobs->contest->plan->name, done,
-                jobs->count);
+        fprintf(stderr, "%s: %zu of %zu trainings\n", jobs->contest->plan->name, done, jobs->count);
     }
 }
 
@@ -181,8 +181,8 @@ static bool tune(struct jobs *jobs, struct team *team, struct fault *fault)
     jobs->count = 0;
     for (size_t k = 0; k < plan->kinds; k++)
         for (size_t r = 0; r < plan->rates; r++)
-            jobs->job[jobs->count++] = (struct training_job){
-                k, plan->seed, plan->rate[r], false, &c->tuning[k][r]};
+            jobs->job[jobs->count++] =
+                (struct training_job){k, plan->seed, plan->rate[r], false, &c->tuning[k][r]};
     if (!do_jobs(jobs, team, fault))
         return false;
     for (size_t k = 0; k < plan->kinds; k++) {
@@ -202,8 +202,8 @@ static bool compete(struct jobs *jobs, struct team *team, struct fault *fault)
     jobs->count = 0;
     for (size_t s = 0; s < plan->seeds; s++)
         for (size_t k = 0; k < plan->kinds; k++)
-            jobs->job[jobs->count++] = (struct training_job){
-                k, plan->seed + 1 + s, c->chosen[k], true, &c->run[k][s]};
+            jobs->job[jobs->count++] =
+                (struct training_job){k, plan->seed + 1 + s, c->chosen[k], true, &c->run[k][s]};
     return do_jobs(jobs, team, fault);
 }
 

@@ -1,5 +1,5 @@
-/* Networks against each other: each of some kinds, with as many learned numbers outside its tables as
- * EKTM has, tuned in the same way, trained from several seeds on the same rows. */
+/* Networks against each other: each of some kinds, with as many learned numbers outside its tables
+ * as EKTM has, tuned in the same way, trained from several seeds on the same rows. */
 #ifndef EKTM_HARNESS_TRAIN_CONTEST_H
 #define EKTM_HARNESS_TRAIN_CONTEST_H
 
@@ -18,7 +18,7 @@ struct contest_plan {
     size_t kinds;
     const struct network_kind *kind[KINDS_MAX]; /* EKTM first                                     */
     size_t seeds, rates;
-    double rate[RATES_MAX]; /* that are tried once for each kind, with a seed of its own           */
+    double rate[RATES_MAX]; /* that are tried once for each kind, with a seed of its own */
     size_t batch, epochs, patience;
     uint64_t seed;
 };

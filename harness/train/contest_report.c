@@ -55,8 +55,9 @@ static const char *verdict(const struct student *d)
 
 static void report_models(const struct contest *c, FILE *out)
 {
-    fprintf(out, "| model | learned outside tables | rows of tables | Adam's rate | best epoch, mean "
-                 "|\n|---|---:|---:|---:|---:|\n");
+    fprintf(out,
+            "| model | learned outside tables | rows of tables | Adam's rate | best epoch, mean "
+            "|\n|---|---:|---:|---:|---:|\n");
     for (size_t k = 0; k < c->plan->kinds; k++) {
         double epochs = 0;
         for (size_t s = 0; s < c->plan->seeds; s++)
@@ -89,9 +90,10 @@ static void report_figure(const struct contest *c, const char *title, figure *of
 
 static void report_tests(const struct contest *c, FILE *out)
 {
-    fprintf(out, "\nMean CVR AUC over the conversions, and EKTM's less each other model's: a paired "
-                 "t-test over the seeds.\n\n| model | mean CVR AUC | EKTM's less this | p | verdict "
-                 "| CTR AUC: EKTM's less this | p |\n|---|---:|---:|---:|---|---:|---:|\n");
+    fprintf(out,
+            "\nMean CVR AUC over the conversions, and EKTM's less each other model's: a paired "
+            "t-test over the seeds.\n\n| model | mean CVR AUC | EKTM's less this | p | verdict "
+            "| CTR AUC: EKTM's less this | p |\n|---|---:|---:|---:|---|---:|---:|\n");
     for (size_t k = 0; k < c->plan->kinds; k++) {
         const struct student m = over_seeds(c, k, conversions, 0);
         const struct student d = difference(c, k, conversions, 0, false);
@@ -108,12 +110,13 @@ static void report_tests(const struct contest *c, FILE *out)
 static void report_abtest(const struct contest *c, FILE *out)
 {
     const struct earnings best = abtest_play(&c->abtest, NULL), random = abtest_random(&c->abtest);
-    fprintf(out,
-            "\nSimulated A/B test: %zu fresh requests, %zu candidates; each model shows the %d that "
-            "it ranks first by the sum over conversions of bid x pCTR x pCVR. Expected by the true "
-            "probabilities, for 1000 shown.\n\n| model | eCPM | clicks | conversions | drawn eCPM | "
-            "EKTM's uplift in eCPM | p | verdict |\n|---|---:|---:|---:|---:|---:|---:|---|\n",
-            c->abtest.requests, c->abtest.rows.rows, SHOWN);
+    fprintf(
+        out,
+        "\nSimulated A/B test: %zu fresh requests, %zu candidates; each model shows the %d that "
+        "it ranks first by the sum over conversions of bid x pCTR x pCVR. Expected by the true "
+        "probabilities, for 1000 shown.\n\n| model | eCPM | clicks | conversions | drawn eCPM | "
+        "EKTM's uplift in eCPM | p | verdict |\n|---|---:|---:|---:|---:|---:|---:|---|\n",
+        c->abtest.requests, c->abtest.rows.rows, SHOWN);
     for (size_t k = 0; k < c->plan->kinds; k++) {
         double clicks = 0, converted = 0, drawn = 0;
         for (size_t s = 0; s < c->plan->seeds; s++) {
