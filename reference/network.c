@@ -599,7 +599,7 @@ static size_t distance(size_t a, size_t b) { return a > b ? a - b : b - a; }
 
 bool network_fit(struct ektm_config *config, const struct network_kind *kind, size_t parameters)
 {
-    enum { STEPS_OF_ONE = 16, STEPS_MOST = 8 * STEPS_OF_ONE };
+    enum { STEPS_OF_ONE = 64, STEPS_MOST = 8 * STEPS_OF_ONE };
     struct ektm_config best = *config;
     size_t nearest = SIZE_MAX;
     for (size_t step = 1; step <= STEPS_MOST; step++) {

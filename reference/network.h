@@ -65,7 +65,7 @@ bool network_differentiate(struct network *network);
 /* Learned numbers outside the embedding tables. */
 size_t network_dense_parameters(const struct network *network);
 
-/* Scales the widths of config->bottom, in steps of a sixteenth of theirs, so that the kind has as
+/* Scales the widths of config->bottom, in steps of a 64th of theirs, so that the kind has as
  * nearly as can be so many learned numbers outside the tables. False: out of memory. */
 bool network_fit(struct ektm_config *config, const struct network_kind *kind, size_t parameters);
 
