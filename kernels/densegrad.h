@@ -1,5 +1,5 @@
-/* The gradients of a dense layer, as every instruction set whose product.h and turn.h are included
- * before has them. */
+/* A dense layer whose weights are new in every call, and its gradients, as every instruction set
+ * whose product.h and turn.h are included before has them. */
 #ifndef EKTM_KERNELS_DENSEGRAD_H
 #define EKTM_KERNELS_DENSEGRAD_H
 
@@ -7,6 +7,57 @@
 #include "reference/operands.h"
 
 #include <math.h>
+
+/* Some outputs of a layer's forward pass: the weights [out, in] have to be turned. */
+INLINE struct fresh fresh_of(const struct tensor *x, const struct tensor *w, const struct tensor *y,
+                             const size_t extent[AXES], enum axis in, enum axis out)
+{
+    return (struct fresh){
+        .x = x->data,
+        .x_ld = x->ld,
+        .rows = extent[BATCH],
+        .terms = extent[in],
+        .outs = extent[out],
+        .w = w->data,
+        .w_ld = w->ld,
+        .turned = true,
+        .y = y->data,
+        .ld = y->ld,
+        .floor = -INFINITY,
+    };
+}
+
+/* The part of a [outs, ..] operand that call.outputs asks for begins here. */
+INLINE const float *from_row(const struct tensor *t, size_t row)
+{
+    return (const float *)t->data + row * t->ld;
+}
+
+/* y = activation(W x + b), or those of its outputs that are asked for. */
+INLINE void dense_fresh(const struct call *call)
+{
+    const struct tensor *t = call->tensor;
+    const struct outputs some = call->outputs;
+    struct fresh f = fresh_of(&t[DENSE_X], &t[DENSE_W], &t[DENSE_Y], call->dims.extent, IN, OUT);
+    f.w = from_row(&t[DENSE_W], some.first);
+    f.bias = (const float *)t[DENSE_B].data + some.first;
+    f.y += some.first;
+    f.outs = some.count ? some.count : f.outs;
+    f.floor = call->options.activation == ACTIVATION_RELU ? 0 : -INFINITY;
+    fresh_run(&f);
+}
+
+/* Leaves G_f f + G_m m + c in g. */
+INLINE void gated_sums(const struct call *call)
+{
+    const struct tensor *t = call->tensor, *g = &t[GATED_G];
+    struct fresh f = fresh_of(&t[GATED_F], &t[GATED_GF], g, call->dims.extent, WIDTH, WIDTH);
+    struct fresh m = fresh_of(&t[GATED_M], &t[GATED_GM], g, call->dims.extent, WIDTH, WIDTH);
+    f.bias = t[GATED_C].data;
+    m.add = true;
+    fresh_run(&f);
+    fresh_run(&m);
+}
 
 /* A tile of dx is 0 where the input that a ReLU made, in x[1], is not above 0. */
 static void cut_off(const struct whole_tile *tile)

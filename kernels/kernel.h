@@ -47,9 +47,15 @@ struct kernel {
     /* It asks memory for what `call.ahead` holds while it computes. */
     bool asks_ahead;
 
-    /* Computes the call. Outputs are overwritten, never read; results of a row do not depend on the
-     * other rows or on how many there are. Allocates nothing and calls nothing that may fail.
-     * Operands are aligned to their element only; sizes may be any, BATCH included. */
+    /* It computes a call that is not prepared as well, to the same bits: weights are packed as they
+     * come, which is little beside the products from some hundred rows on. For weights that change
+     * from call to call. */
+    bool fresh;
+
+    /* Computes the call. Outputs are overwritten, never read, but for states and sums that are
+     * added to; results of a row, or of what else the op may be cut along, do not depend on the
+     * others or on how many there are. Allocates nothing and calls nothing that may fail. Operands
+     * are aligned to their element only; sizes may be any, BATCH included. */
     void (*run)(const struct call *call);
 
     /* Makes of the weights in `call` (BATCH is meaningless) what `run` expects in `call.prepared`;

@@ -96,6 +96,18 @@ INLINE size_t stretch_next(const struct stretch *s, const size_t panel, const bo
     return several || !s->product->fresh ? panel * s->terms : 0;
 }
 
+/* Asks for what `finish` will look at beside the sums of a tile, and no product reads: factors of
+ * no terms. */
+INLINE void product_ask(const struct product *p, size_t row, const size_t rows, size_t out,
+                        const size_t outs)
+{
+    enum { LINE_FLOATS = 16 };
+    for (size_t f = 1; f < p->factors; f++)
+        for (size_t r = 0; r < rows && p->factor[f].terms == 0; r++)
+            for (size_t o = 0; o < outs; o += LINE_FLOATS)
+                __builtin_prefetch(p->factor[f].x + (row + r) * p->factor[f].ld + out + o, 0, 3);
+}
+
 typedef void stretch_walk(const struct stretch *s);
 
 /* The product of `rows` rows from `row` on. */

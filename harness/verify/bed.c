@@ -377,13 +377,14 @@ struct attempt {
     const struct kernel *kernel;
     struct call *call;
     size_t first; /* parts (call_parts) of the first call; 0: one call for all */
+    bool fresh;   /* nothing is prepared                                       */
 };
 
 static void compute(void *argument)
 {
     struct attempt *a = argument;
     size_t rows = call_parts(a->kernel->op, a->call);
-    if (!kernel_prepare(a->kernel, a->call))
+    if (!a->fresh && !kernel_prepare(a->kernel, a->call))
         abort(); /* a test-sized block: cannot be refused */
     if (a->first) {
         struct call head = call_part(a->kernel->op, a->call, 0, a->first);
@@ -415,9 +416,9 @@ static void explain_signal(const struct bed *bed, const struct trapped *trapped,
 
 /* One attempt on fresh outputs. */
 static bool attempt(struct bed *bed, const struct kernel *kernel, enum side side, size_t first,
-                    char *text, size_t size)
+                    bool fresh, char *text, size_t size)
 {
-    struct attempt a = {kernel, &bed->call[side], first};
+    struct attempt a = {kernel, &bed->call[side], first, fresh};
     struct trapped trapped;
     poison(bed, side);
     if (!trap_run(compute, &a, &trapped)) {
@@ -439,10 +440,10 @@ static bool same_bits(const struct bed *bed)
 
 /* One attempt on a side, its outputs within the bound. */
 static bool near(struct bed *bed, const struct kernel *kernel, enum side side, size_t first,
-                 struct verdict *v)
+                 bool fresh, struct verdict *v)
 {
     char worst[192];
-    if (!attempt(bed, kernel, side, first, v->text, sizeof v->text))
+    if (!attempt(bed, kernel, side, first, fresh, v->text, sizeof v->text))
         return false;
     double error = oracle_error(&bed->oracle, &bed->call[side], worst, sizeof worst);
     v->error = fmax(v->error, error);
@@ -457,18 +458,24 @@ struct verdict bed_try(struct bed *bed, const struct kernel *kernel)
     size_t parts = call_parts(bed->trial.op, &bed->call[0]),
            cut = parts > 1 ? 1 + bed->trial.seed % (parts - 1) : 0;
     for (enum side side = 0; side < SIDES; side++)
-        if (!near(bed, kernel, side, 0, &v))
+        if (!near(bed, kernel, side, 0, false, &v))
             return v;
     if (!same_bits(bed)) {
         snprintf(v.text, sizeof v.text, "the result depends on the operands' alignment");
         return v;
     }
-    if (cut && !near(bed, kernel, SIDE_START, cut, &v))
+    if (cut && !near(bed, kernel, SIDE_START, cut, false, &v))
         return v;
     if (cut && !kernel->cut_changes_bits && !same_bits(bed)) {
         snprintf(v.text, sizeof v.text, "cutting the %s behind %s %zu changes the result",
                  bed->trial.op->split == BATCH ? "batch" : axis_name(bed->trial.op->split),
                  bed->trial.op->split == BATCH ? "row" : "number", cut);
+        return v;
+    }
+    if (kernel->fresh && !near(bed, kernel, SIDE_START, 0, true, &v))
+        return v;
+    if (kernel->fresh && !same_bits(bed)) {
+        snprintf(v.text, sizeof v.text, "without preparation the result is another");
         return v;
     }
     v.passed = true;

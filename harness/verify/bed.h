@@ -27,7 +27,8 @@ struct verdict {
 };
 
 /* Runs the kernel (of the bed's op and dtype, usable here) on both sides, and once more with the
- * batch, or what else the op may be cut along, cut in two. It fails when it strays beyond the bound, leaves an output unwritten, writes
+ * batch, or what else the op may be cut along, cut in two, and, if it is `fresh`,
+ * unprepared. It fails when it strays beyond the bound, leaves an output unwritten, writes
  * between the rows of an output, touches anything else, crashes, or when alignment or the cut
  * changes a bit of the result (the cut of a kernel with `cut_changes_bits` may). */
 struct verdict bed_try(struct bed *bed, const struct kernel *kernel);

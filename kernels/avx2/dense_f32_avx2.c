@@ -10,6 +10,8 @@
  * path for both. Bottleneck: the multiply-adds from a few rows on, before that the stream of
  * weights. */
 #include "kernels/avx2/product.h"
+#include "kernels/avx2/turn.h"
+#include "kernels/densegrad.h"
 #include "kernels/kernel.h"
 #include "reference/operands.h"
 
@@ -28,6 +30,10 @@ static void *prepare(const struct call *call)
 static void run(const struct call *call)
 {
     const struct tensor *x = &call->tensor[DENSE_X], *y = &call->tensor[DENSE_Y];
+    if (!call->prepared) {
+        dense_fresh(call);
+        return;
+    }
     const struct product p = {
         .panels = call->prepared,
         .factor = {{x->data, x->ld, call->dims.extent[IN]}},
@@ -50,6 +56,7 @@ const struct kernel dense_f32_avx2 = {
     .isa = ISA_AVX2,
     .panel = PANEL,
     .asks_ahead = true,
+    .fresh = true,
     .run = run,
     .prepare = prepare,
     .release = free,

@@ -91,6 +91,8 @@ INLINE void stretch_tile(const struct stretch *s, size_t row, size_t out, const 
             sum[r][v] = v == last ? load_lanes(y + r * p->ld + v * LANES, tail)
                                   : _mm256_loadu_ps(y + r * p->ld + v * LANES);
 
+    if (p->fresh && s->ends && p->finish)
+        product_ask(p, s->first + row, rows, out, vectors * LANES);
     const float *weight = w->weight + s->term * w->whole + s->terms * out;
     const size_t next = stretch_next(s, PANEL, vectors > PANEL_VECTORS);
     for (size_t f = 0; f < p->factors; f++) {

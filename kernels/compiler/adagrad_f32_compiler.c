@@ -3,7 +3,7 @@
  *
  * A row's gradient is added up on the stack, in pieces where the row is wide, first for its square,
  * then to be applied. Bound by memory: the rows of dx and of the table lie anywhere. */
-#include "kernels/compiler/transposed.h"
+#include "kernels/compiler/blocks.h"
 #include "kernels/variant.h"
 
 #include <math.h>

@@ -3,6 +3,7 @@
 #ifndef EKTM_KERNELS_COMPILER_TRANSPOSED_H
 #define EKTM_KERNELS_COMPILER_TRANSPOSED_H
 
+#include "kernels/compiler/blocks.h"
 #include "kernels/packed.h"
 #include "reference/op.h"
 
@@ -24,10 +25,6 @@ static inline float *pack_vector(float *to, const struct tensor *from, size_t co
         to[i] = v[i];
     return to + count;
 }
-
-/* Outputs are computed for blocks of so many rows, which stay in L2 while all weights go past them
- * once. */
-enum { BLOCK_ROWS = 32 };
 
 /* y[b, o] += sum over k of x[b, k] * w[k, o] for a block of rows. Leading dimensions are in
  * elements.
@@ -60,7 +57,5 @@ static inline void relu(float *restrict y, size_t outs)
     for (size_t o = 0; o < outs; o++)
         y[o] = y[o] < 0 ? 0 : y[o];
 }
-
-static inline size_t at_most(size_t count, size_t limit) { return count < limit ? count : limit; }
 
 #endif

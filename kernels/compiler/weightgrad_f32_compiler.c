@@ -3,7 +3,7 @@
  * A block of outputs starts as what is there or as zeros and takes the products of one row of the
  * batch after the other: of each output with the row's inputs, which lie side by side. Bound by
  * reading and writing the sums in cache, once for every multiply-add. */
-#include "kernels/compiler/transposed.h"
+#include "kernels/compiler/blocks.h"
 #include "kernels/variant.h"
 
 #include <string.h>
