@@ -88,13 +88,25 @@ static bool run_job(struct bench *bench, const struct job *job, struct fault *fa
     return true;
 }
 
+/* The layer's name, or that of the part of a training step. */
+static void name_layer(const struct bench *bench, size_t layer, char *name, size_t size)
+{
+    const struct ektm *ektm = &bench->subject.model.ektm;
+    struct ektm_layer part[TRAINING_MAX];
+    if (layer >= ektm_entries(ektm))
+        training_parts(ektm, part);
+    snprintf(name, size, "%s",
+             layer < ektm_entries(ektm) ? ektm->layer[layer].name
+                                        : part[layer - ektm_entries(ektm)].name);
+}
+
 static void name_job(const struct bench *bench, const struct job *job, char *name, size_t size)
 {
     const char *preset = bench->run.plan.preset[job->preset]->name;
-    const char *layer = bench->has_subject && (job->kind == JOB_LAYER || job->kind == JOB_KERNELS ||
-                                               job->kind == JOB_SHARES)
-                            ? bench->subject.model.ektm.layer[job->layer].name
-                            : "";
+    char layer[32] = "";
+    if (bench->has_subject &&
+        (job->kind == JOB_LAYER || job->kind == JOB_KERNELS || job->kind == JOB_SHARES))
+        name_layer(bench, job->layer, layer, sizeof layer);
     switch (job->kind) {
     case JOB_CEILINGS:
         snprintf(name, size, "ceilings, threads: %zu", job->seating.threads);

@@ -353,6 +353,35 @@ Test(bench, options_choose_what_is_timed)
 }
 
 /* Runs the tiny model with those backends in tiles of 3 rows; the record of `peers`, or NULL. */
+/* Whether there is a kernel's record of that layer. */
+static bool has_layer(const json_t *records, const char *layer)
+{
+    for (size_t i = 0; i < json_array_size(records); i++) {
+        const json_t *r = json_array_get(records, i);
+        if (record_kind(r) == KIND_KERNEL && strcmp(record_get_text(r, "layer"), layer) == 0)
+            return true;
+    }
+    return false;
+}
+
+Test(bench, parts_of_a_training_step_are_timed_where_ops_are_chosen)
+{
+    static const char *const parts[] = {
+        "embedding.dE", "projection.dW", "bottom.0.dx", "tower.dW", "router.df", "transmitter.dx",
+        "enhanced",     "enhanced.ds",   "head.dW",     "loss",     "adam"};
+    static const char line[] =
+        "--quick --preset tiny --backend compiler --batch 5 --threads 1,2 --out %s "
+        "--op gated,inputgrad,weightgrad,gategrad,routergrad,loss,adam,adagrad";
+    char words[400];
+    snprintf(words, sizeof words, line, path);
+    cr_assert_eq(exit_of(words), 0, "%s", contents(error_path));
+    json_t *records = records_of();
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        cr_expect(has_layer(records, parts[i]), "nothing of %s", parts[i]);
+    cr_expect_eq(count_kind(records, KIND_MODEL), 0);
+    json_decref(records);
+}
+
 static json_t *run_peers(const char *names)
 {
     char line[256];

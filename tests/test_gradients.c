@@ -564,3 +564,25 @@ Test(gradients, of_zero_vectors_go_through_the_averages_alone)
     for (size_t i = 0; i < ROUTED_WIDTH + ROUTED; i++)
         cr_expect_float_eq(grad[i], averages[i], 0, "number %zu", i);
 }
+
+/* ---- rows that a batch names ------------------------------------------------------------------
+ */
+
+Test(touched, rows_ascend_and_so_do_the_bags_of_a_row)
+{
+    int32_t ids[] = {9, 1, 0, 1, 1, 1}, bags[] = {1, 2, 3, 5, 6}, first[] = {0, 2};
+    const struct call embedding = {.dims.extent = {[BATCH] = 2, [FIELDS] = 2, [ROWS] = 1 << 20},
+                                   .tensor = {[EMBEDDING_IDS] = {ids, 1, DTYPE_I32},
+                                              [EMBEDDING_BAGS] = {bags, 2, DTYPE_I32},
+                                              [EMBEDDING_FIRST] = {first, 1, DTYPE_I32}}};
+    struct touched touched;
+    struct fault fault;
+    cr_assert(touched_make(&touched, 6, &fault), "%s", fault.text);
+    touched_group(&touched, &embedding);
+    cr_assert_eq(touched.rows, 3);
+    cr_assert_eq(touched.ids, 5);
+    cr_expect_arr_eq(touched.row, ((int32_t[]){1, 2, 3}), 3 * sizeof(int32_t));
+    cr_expect_arr_eq(touched.begin, ((int32_t[]){0, 3, 4, 5}), 4 * sizeof(int32_t));
+    cr_expect_arr_eq(touched.bag, ((int32_t[]){0, 2, 2, 1, 3}), 5 * sizeof(int32_t));
+    touched_free(&touched);
+}

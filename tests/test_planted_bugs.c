@@ -271,6 +271,101 @@ Test(planted_bugs, of_other_layers_are_caught)
     cr_expect_gt(refusals("enhanced", enhanced_without_second_half), 0);
 }
 
+/* ---- bugs of training ---------------------------------------------------------------------------
+ */
+
+static void weightgrad_without_last_row(const struct call *call)
+{
+    struct call shorter = *call;
+    shorter.dims.extent[BATCH]--;
+    op_find("weightgrad")->reference(&shorter);
+}
+
+static void weightgrad_that_forgets(const struct call *call)
+{
+    struct call fresh = *call;
+    fresh.options.add = false;
+    op_find("weightgrad")->reference(&fresh);
+}
+
+static void inputgrad_without_cut(const struct call *call)
+{
+    struct call open = *call;
+    open.options.activation = ACTIVATION_NONE;
+    op_find("inputgrad")->reference(&open);
+}
+
+static void routergrad_through_averages_alone(const struct call *call)
+{
+    struct call averages = *call;
+    averages.options.stop_shares = true;
+    op_find("routergrad")->reference(&averages);
+}
+
+static void gategrad_of_a_closed_gate(const struct call *call)
+{
+    struct call swapped = *call;
+    swapped.tensor[GATEGRAD_M] = call->tensor[GATEGRAD_G];
+    op_find("gategrad")->reference(&swapped);
+}
+
+static void loss_without_hard_examples(const struct call *call)
+{
+    struct call even = *call;
+    even.options.hard = 0;
+    op_find("loss")->reference(&even);
+}
+
+static void adam_without_correction(const struct call *call)
+{
+    struct call late = *call;
+    late.options.step = 1 << 20;
+    op_find("adam")->reference(&late);
+}
+
+static void adagrad_that_moves_a_row_twice(const struct call *call)
+{
+    struct call once = *call;
+    op_find("adagrad")->reference(&once);
+    once.dims.extent[TOUCHED] = once.dims.extent[TOUCHED] > 0;
+    op_find("adagrad")->reference(&once);
+}
+
+static void similaritygrad_at_another_temperature(const struct call *call)
+{
+    struct call warm = *call;
+    warm.options.tau *= 1.001f;
+    op_find("similaritygrad")->reference(&warm);
+}
+
+Test(planted_bugs, of_training_are_caught)
+{
+    cr_expect_gt(refusals("weightgrad", weightgrad_without_last_row), 0);
+    cr_expect_gt(refusals("weightgrad", weightgrad_that_forgets), 0);
+    cr_expect_gt(refusals("inputgrad", inputgrad_without_cut), 0);
+    cr_expect_gt(refusals("routergrad", routergrad_through_averages_alone), 0);
+    cr_expect_gt(refusals("gategrad", gategrad_of_a_closed_gate), 0);
+    cr_expect_gt(refusals("loss", loss_without_hard_examples), 0);
+    cr_expect_gt(refusals("adam", adam_without_correction), 0);
+    cr_expect_gt(refusals("adagrad", adagrad_that_moves_a_row_twice), 0);
+    cr_expect_gt(refusals("similaritygrad", similaritygrad_at_another_temperature), 0);
+}
+
+static void weightgrad_in_two_parts(const struct call *call)
+{
+    const size_t parts = call->dims.extent[OUT];
+    const struct op *op = op_find("weightgrad");
+    struct call first = call_part(op, call, 0, parts / 2);
+    struct call second = call_part(op, call, parts / 2, parts - parts / 2);
+    op->reference(&first);
+    op->reference(&second);
+}
+
+Test(planted_bugs, a_sum_over_the_batch_may_be_cut_along_its_outputs)
+{
+    cr_expect_eq(refusals("weightgrad", weightgrad_in_two_parts), 0);
+}
+
 /* ---- bugs of narrow formats ---------------------------------------------------------------------
  */
 

@@ -24,6 +24,8 @@ static size_t output_of(const struct op *op)
 /* The layer's call for the first `rows` rows in a format, writing to our own output. */
 static struct call call_in(const struct trial_layer *trial, size_t rows, enum dtype dtype)
 {
+    if (trial->training)
+        return training_call(trial->training, rows);
     struct call call = subject_call(trial->subject, trial->index, rows, dtype);
     call.tensor[output_of(trial->layer->op)].data = trial->output;
     return call;
@@ -63,18 +65,19 @@ static size_t copies_of(const struct trial_layer *trial, const struct run *run, 
     return wanted < COPIES_MOST ? wanted : COPIES_MOST;
 }
 
+static bool is_reference(const struct kernel *kernel)
+{
+    return strcmp(kernel->backend->name, "reference") == 0;
+}
+
 /* Whether a kernel of the format may be timed on the layer. */
 static bool takes_part(const struct trial_layer *trial, const struct run *run,
                        const struct kernel *kernel)
 {
     char reason[128];
     return kernel->op == trial->layer->op && arguments_admit(run->arguments, kernel) &&
-           kernel_usable(kernel, reason, sizeof reason);
-}
-
-static bool is_reference(const struct kernel *kernel)
-{
-    return strcmp(kernel->backend->name, "reference") == 0;
+           kernel_usable(kernel, reason, sizeof reason) &&
+           !(trial->training && is_reference(kernel)); /* takes minutes */
 }
 
 /* Whether something but the scalar reference computes it in that format. */
@@ -87,10 +90,30 @@ static bool is_computed(const struct trial_layer *trial, const struct run *run, 
     return false;
 }
 
+static bool make_training(struct trial_layer *trial, const struct run *run, size_t part,
+                          struct fault *fault)
+{
+    trial->training = calloc(1, sizeof *trial->training);
+    if (!trial->training)
+        return fault_memory(fault, "a part of a training step");
+    if (training_make(trial->training, trial->subject, part, plan_batch_most(&run->plan), fault)) {
+        trial->layer = &trial->training->part;
+        return true;
+    }
+    free(trial->training);
+    trial->training = NULL;
+    return false;
+}
+
 bool trial_layer_make(struct trial_layer *trial, const struct run *run,
                       const struct subject *subject, size_t layer, struct fault *fault)
 {
     const struct ektm_layer *table = subject->model.ektm.layer;
+    const size_t entries = ektm_entries(&subject->model.ektm);
+    if (layer >= entries) {
+        *trial = (struct trial_layer){.subject = subject, .index = layer};
+        return make_training(trial, run, layer - entries, fault);
+    }
     *trial = (struct trial_layer){.subject = subject, .layer = &table[layer], .index = layer};
     const struct op *op = table[layer].op;
     size_t out = output_of(op), rows = plan_batch_most(&run->plan);
@@ -115,6 +138,10 @@ void trial_layer_free(struct trial_layer *trial)
     memory_free(trial->output, trial->output_bytes);
     competitor_free(&trial->reference_time);
     trial->output = NULL;
+    if (trial->training)
+        training_free(trial->training);
+    free(trial->training);
+    trial->training = NULL;
 }
 
 /* ---- competitors ----------------------------------------------------------------------------- */
@@ -183,6 +210,20 @@ static bool prepare_copies(struct entry *entry, size_t copies, struct fault *fau
     return true;
 }
 
+/* The largest error of what the entry computes, and where it is. */
+static double error_of(const struct trial_layer *trial, struct entry *entry, char *worst,
+                       size_t size)
+{
+    if (trial->training) {
+        const struct verdict verdict = bed_try(&trial->training->bed, entry->kernel);
+        snprintf(worst, size, "%.*s", (int)size - 1, verdict.text);
+        return verdict.passed ? verdict.error : INFINITY;
+    }
+    memset(trial->output, 0xff, trial->output_bytes); /* NaN */
+    run_entry(entry);
+    return oracle_error(&trial->oracle[entry->kernel->dtype], &entry->call, worst, size);
+}
+
 /* Adds the kernel, unless what it computes is wrong: then no time of it is taken. */
 static bool enter(struct contest *contest, struct trial_layer *trial, struct run *run,
                   const struct kernel *kernel, size_t rows, struct fault *fault)
@@ -192,9 +233,7 @@ static bool enter(struct contest *contest, struct trial_layer *trial, struct run
     *entry = (struct entry){.kernel = kernel, .call = call_in(trial, rows, kernel->dtype)};
     if (!prepare(entry, fault))
         return false;
-    memset(trial->output, 0xff, trial->output_bytes); /* NaN */
-    run_entry(entry);
-    entry->error = oracle_error(&trial->oracle[kernel->dtype], &entry->call, worst, sizeof worst);
+    entry->error = error_of(trial, entry, worst, sizeof worst);
     if (!(entry->error <= 1)) {
         kernel_release(kernel, &entry->call);
         return run_invalid(run, kernel, trial->subject->preset->name, trial->layer->name,
@@ -495,15 +534,15 @@ static void run_shared(void *argument)
 static bool share_out(struct shared *shared, const struct trial_layer *trial, const struct run *run,
                       const struct entry *whole, struct fault *fault)
 {
-    size_t members = team_members(run->team), rows = whole->call.dims.extent[BATCH];
+    size_t members = team_members(run->team), parts = call_parts(trial->layer->op, &whole->call);
     *shared = (struct shared){run->team, calloc(members, sizeof *shared->part)};
     if (!shared->part)
         return fault_memory(fault, "shares of a batch");
     for (size_t m = 0; m < members; m++) {
-        struct share share = share_of(rows, m, members);
+        struct share share = share_of(parts, m, members);
         shared->part[m] = (struct entry){
             .kernel = whole->kernel,
-            .call = call_rows(trial->layer->op, &whole->call, share.first, share.count)};
+            .call = call_part(trial->layer->op, &whole->call, share.first, share.count)};
         if (gathers(trial))
             shared->part[m].turn.end = trial->subject->activations.rows_max - share.first;
     }
@@ -535,6 +574,10 @@ static bool check_shared(struct trial_layer *trial, struct run *run, struct shar
                          struct entry *whole, bool *right, struct fault *fault)
 {
     char worst[160];
+    if (trial->training) { /* was tried, cut, before it was timed */
+        whole->error = 0;
+        return *right = true;
+    }
     memset(trial->output, 0xff, trial->output_bytes); /* NaN */
     run_shared(shared);
     whole->error =

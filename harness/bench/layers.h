@@ -4,6 +4,7 @@
 
 #include "harness/bench/eviction.h"
 #include "harness/bench/roof.h"
+#include "harness/bench/training.h"
 #include "harness/verify/oracle.h"
 
 /* An embedding takes the ids of other rows in each call, as a server does: the next ones before
@@ -28,7 +29,9 @@ struct entry {
 struct trial_layer {
     const struct subject *subject;
     const struct ektm_layer *layer;
-    size_t index;                 /* of the layer */
+    size_t index;              /* of the layer */
+    struct training *training; /* a part of a training step, with operands of its own, in place of
+                                  a layer; or NULL */
     struct oracle oracle[DTYPES]; /* of the formats that kernels compute it in */
     void *output;                 /* where kernels write, so that the layers' true inputs stay */
     size_t output_bytes;
@@ -36,7 +39,8 @@ struct trial_layer {
     struct competitor reference_time; /* no samples yet: count is 0 */
 };
 
-/* Computes the expected results for the plan's largest batch. */
+/* Computes the expected results for the plan's largest batch. `layer` is an entry of the model's
+ * table or, behind those, a part of its training step. */
 bool trial_layer_make(struct trial_layer *trial, const struct run *run,
                       const struct subject *subject, size_t layer, struct fault *fault);
 void trial_layer_free(struct trial_layer *trial);

@@ -1,5 +1,6 @@
 #include "harness/bench/plan.h"
 
+#include "harness/bench/training.h"
 #include "harness/model/rows.h"
 #include "harness/model/shapes.h"
 
@@ -244,23 +245,43 @@ static bool op_is_asked(const struct arguments *a, const struct op *op)
     return false;
 }
 
+/* The jobs of one layer, or of a part of the training step. */
+static bool add_layer(struct plan *plan, size_t preset, size_t l, bool shares)
+{
+    bool fine = add_job(plan, (struct job){JOB_LAYER, preset, l, 0, {1, 0}, 1});
+    for (size_t b = 0; b < plan->batches && fine; b++)
+        fine = add_job(plan, (struct job){JOB_KERNELS, preset, l, plan->batch[b], {1, 0}, 2});
+    for (size_t s = 0; s < plan->seatings && fine && shares; s++)
+        if (plan->seating[s].threads > 1)
+            fine = add_job(plan, (struct job){JOB_SHARES, preset, l, plan_batch_most(plan),
+                                              plan->seating[s], 0.5});
+    return fine;
+}
+
+/* The parts of a training step, only where ops or kernels are chosen: inference is what is measured
+ * else. */
+static bool add_training(struct plan *plan, const struct arguments *a, size_t preset,
+                         const struct ektm *ektm)
+{
+    struct ektm_layer part[TRAINING_MAX];
+    const size_t parts = training_parts(ektm, part);
+    bool fine = true;
+    for (size_t p = 0; p < parts && fine && (a->op.count || a->kernel.count); p++)
+        if (op_is_asked(a, part[p].op))
+            fine = add_layer(plan, preset, ektm_entries(ektm) + p, part[p].op->split != AXIS_NONE);
+    return fine;
+}
+
 static bool add_layers(struct plan *plan, const struct arguments *a, size_t preset)
 {
     struct ektm ektm;
     if (!ektm_build(&ektm, &plan->preset[preset]->config))
         return false;
     bool fine = true;
-    for (size_t l = 0; l < ektm_entries(&ektm) && fine; l++) {
-        if (ektm_repeats(&ektm, l) || !op_is_asked(a, ektm.layer[l].op))
-            continue;
-        fine = add_job(plan, (struct job){JOB_LAYER, preset, l, 0, {1, 0}, 1});
-        for (size_t b = 0; b < plan->batches && fine; b++)
-            fine = add_job(plan, (struct job){JOB_KERNELS, preset, l, plan->batch[b], {1, 0}, 2});
-        for (size_t s = 0; s < plan->seatings && fine; s++)
-            if (plan->seating[s].threads > 1)
-                fine = add_job(plan, (struct job){JOB_SHARES, preset, l, plan_batch_most(plan),
-                                                  plan->seating[s], 0.5});
-    }
+    for (size_t l = 0; l < ektm_entries(&ektm) && fine; l++)
+        if (!ektm_repeats(&ektm, l) && op_is_asked(a, ektm.layer[l].op))
+            fine = add_layer(plan, preset, l, true);
+    fine = fine && add_training(plan, a, preset, &ektm);
     ektm_free(&ektm);
     return fine;
 }

@@ -19,6 +19,7 @@ struct table {
     const char *preset, *dtype;
     size_t count;
     const json_t *column[COLUMNS_MAX]; /* a record of each; the reference only where it is alone */
+    int width;                         /* of the column of layers' names */
 };
 
 static bool is_peers(const json_t *r)
@@ -132,11 +133,23 @@ static const char *last_ratio(const struct table *table)
     return is_narrow(table) ? "x_f32" : table->kind == KIND_MODEL ? "x_reference" : "";
 }
 
+/* As wide as the longest name that is shown; inference's are of 11 characters at most. */
+static int name_width(const struct table *table)
+{
+    size_t width = 11;
+    for (size_t i = 0; i < json_array_size(table->records); i++) {
+        const json_t *r = json_array_get(table->records, i);
+        const size_t length = belongs(table, r) ? strlen(cell_text(r, "layer")) : 0;
+        width = length > width ? length : width;
+    }
+    return (int)width;
+}
+
 static void print_heads(const struct table *table, size_t first, size_t last)
 {
     bool model = table->kind == KIND_MODEL;
     if (!model)
-        printf("%-11s", "layer");
+        printf("%-*s", table->width, "layer");
     printf("%6s", "rows");
     for (size_t c = first; c < last; c++)
         printf("%9.8s", cell_text(table->column[c], "backend"));
@@ -170,7 +183,7 @@ static void print_row(const struct table *table, const json_t *row, size_t first
 {
     const json_t *fastest = best_of_row(table, row, false);
     if (table->kind != KIND_MODEL)
-        printf("%-11.11s", cell_text(row, "layer"));
+        printf("%-*s", table->width, cell_text(row, "layer"));
     printf("%6zu", record_get_dim(row, BATCH));
     for (size_t c = first; c < last; c++) {
         const json_t *cell = find_cell(table, row, table->column[c]);
@@ -190,6 +203,7 @@ static void print_side_by_side(const struct run *run, enum kind kind, const char
         add_columns(&table, who);
     if (!table.count)
         add_columns(&table, WHO_REFERENCE);
+    table.width = name_width(&table);
     size_t shown = kind == KIND_MODEL ? MODELS_SHOWN : LAYERS_SHOWN;
     for (size_t first = 0; first < table.count; first += shown) {
         size_t last = first + shown < table.count ? first + shown : table.count;

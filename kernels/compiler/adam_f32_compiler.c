@@ -4,28 +4,12 @@
  * One loop. What does not change from weight to weight is computed once, in double. Bound by
  * memory: four numbers read and three written for some 15 operations; from the near caches by the
  * root and the division. */
+#include "kernels/adam.h"
 #include "kernels/variant.h"
 
 #include <math.h>
 
 extern const struct backend compiler_backend;
-
-struct factors {
-    float decay, beta1, gain1, beta2, gain2, rate, correction, epsilon;
-};
-
-static struct factors factors_of(const struct options *o)
-{
-    const double beta1 = (double)o->beta1, beta2 = (double)o->beta2, step = (double)o->step;
-    return (struct factors){o->decay,
-                            o->beta1,
-                            (float)(1 - beta1),
-                            o->beta2,
-                            (float)(1 - beta2),
-                            (float)((double)o->rate / (1 - pow(beta1, step))),
-                            (float)(1 / (1 - pow(beta2, step))),
-                            o->epsilon};
-}
 
 /* One copy of the loop for every weight. */
 static __attribute__((noinline)) void step(float *restrict w, float *restrict m, float *restrict v,
