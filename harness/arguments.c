@@ -331,13 +331,13 @@ static error_t parser(int key, char *arg, struct argp_state *state)
     return 0;
 }
 
-void arguments_parse(struct arguments *arguments, uint64_t accepted, const char *about, int argc,
+void arguments_parse(struct arguments *arguments, options_set accepted, const char *about, int argc,
                      char **argv)
 {
     arguments_parse_own(arguments, accepted, NULL, about, argc, argv);
 }
 
-void arguments_parse_own(struct arguments *arguments, uint64_t accepted,
+void arguments_parse_own(struct arguments *arguments, options_set accepted,
                          const struct own_option *own, const char *about, int argc, char **argv)
 {
     struct argp_option taken[OPTIONS + OWN_OPTIONS_MAX + 1] = {{0}};

@@ -36,13 +36,14 @@ enum command_option {
 };
 
 /* A command takes the OR of the options it accepts. */
-#define TAKES(option) (UINT64_C(1) << (option))
+typedef uint64_t options_set;
+#define TAKES(option) ((options_set)1 << (option))
 
 /* The same for an option that others give a list and this command one value: --help says so. The
  * command refuses more. */
 #define TAKES_ONE(option) (TAKES(option) | TAKES((option) + OPTIONS))
 /* A command that takes so many files beside its options, and no fewer. */
-#define TAKES_FILES(count) ((uint64_t)(count) << 60)
+#define TAKES_FILES(count) ((options_set)(count) << 60)
 _Static_assert(2 * OPTIONS <= 60, "TAKES_ONE takes two bits for each option");
 
 #define TILE_UNSET SIZE_MAX
@@ -77,7 +78,7 @@ struct arguments {
 
 /* Parses the arguments of a command that takes the options in `accepted`. A mistake is one sentence
  * on stderr and exit 2; --help prints and exits 0. */
-void arguments_parse(struct arguments *arguments, uint64_t accepted, const char *about, int argc,
+void arguments_parse(struct arguments *arguments, options_set accepted, const char *about, int argc,
                      char **argv);
 
 /* An option that one command alone has: where its value goes is the one pointer that is not NULL.
@@ -94,7 +95,7 @@ struct own_option {
 enum { OWN_OPTIONS_MAX = 24 };
 
 /* The same for a command with options of its own, ended by a name of NULL. */
-void arguments_parse_own(struct arguments *arguments, uint64_t accepted,
+void arguments_parse_own(struct arguments *arguments, options_set accepted,
                          const struct own_option *own, const char *about, int argc, char **argv);
 
 /* Whether `name` is in the list or the option was not given. */

@@ -4,6 +4,7 @@
 #include "harness/command.h"
 #include "harness/data/simulator.h"
 #include "harness/data/write.h"
+#include "harness/model/predictions.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -61,7 +62,7 @@ static bool write_requests(const struct simulator *simulator, uint64_t rows, uin
     dataset_begin(&d, s->fields, s->dense, s->tasks);
     write_names(out, &d);
     if (truth)
-        write_truth_names(truth, s->tasks);
+        predictions_write_names(truth->file, s->tasks);
     while (tally->rows < rows && fine) {
         dataset_clear(&d);
         fine = simulator_request(simulator, (*request)++, &d, fault);
@@ -89,19 +90,11 @@ static bool write_split(const struct generation *g, const struct simulator *simu
         return false;
     bool fine = !g->truth || output_open(&truth, truth_path, fault);
     if (fine) {
-        struct fault late;
         fine = write_requests(simulator, g->rows[split], request, &out, g->truth ? &truth : NULL,
                               &tally, fault);
-        if (g->truth && !output_close(&truth, &late) && fine) {
-            *fault = late;
-            fine = false;
-        }
+        fine = g->truth ? output_close(&truth, fine, fault) : fine;
     }
-    struct fault late;
-    if (!output_close(&out, &late) && fine) {
-        *fault = late;
-        fine = false;
-    }
+    fine = output_close(&out, fine, fault);
     if (fine)
         tell(&tally, path, simulator->simulation.tasks);
     return fine;
@@ -185,7 +178,6 @@ static bool choose(struct generation *g, const struct arguments *a, const struct
     s->signal = t->signal;
     s->exponent = t->zipf;
     s->seed = a->seed;
-    g->folder = a->out;
     g->truth = t->truth;
     memcpy(g->rows, (uint64_t[SPLITS]){t->train, t->validation, t->test}, sizeof g->rows);
     return choose_pattern(s, t->pattern, fault) &&
@@ -284,7 +276,7 @@ int generate_command(int argc, char **argv)
                         "preset's sizes (aliexpress by default). The same options and seed give "
                         "the same rows.",
                         argc, argv);
-    struct generation g;
+    struct generation g = {.folder = arguments.out};
     return choose(&g, &arguments, &t, &fault) && generate(&g, &fault) ? STATUS_DONE
                                                                       : fault_print(&fault);
 }

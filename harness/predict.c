@@ -4,6 +4,7 @@
 #include "harness/command.h"
 #include "harness/fault.h"
 #include "harness/machine/team.h"
+#include "harness/model/predictions.h"
 #include "harness/model/predictor.h"
 #include "harness/model/rows.h"
 
@@ -112,13 +113,7 @@ static bool flush(const struct prediction *p, struct fault *fault)
 
 static bool write_names(const struct prediction *p, struct fault *fault)
 {
-    size_t tasks = p->model.ektm.config.tasks;
-    fprintf(p->out, "pctr");
-    for (size_t i = 1; i <= tasks; i++)
-        fprintf(p->out, ",pcvr%zu", i);
-    for (size_t i = 1; i <= tasks; i++)
-        fprintf(p->out, ",pctcvr%zu", i);
-    fprintf(p->out, "\n");
+    predictions_write_names(p->out, p->model.ektm.config.tasks);
     return flush(p, fault);
 }
 

@@ -79,7 +79,7 @@ static bool print_prediction(const struct comparison *c, size_t p, bool labels, 
     const struct quality *q = &c->quality;
     char name[32];
     struct fit area, loss = quality_loss(q, p);
-    quality_name(q, p, name, sizeof name);
+    prediction_name(q->tasks, p, name, sizeof name);
     printf("%-10s  %10.2e  %10.2e", name, quality_most(q, p), quality_mean(q, p));
     print_value("%9.5f", quality_tau(q, p));
     if (labels && !quality_area(q, p, &area, fault))

@@ -68,7 +68,7 @@ Test(dataset, comes_back_from_its_file)
     cr_assert(output_open(&out, path, &fault));
     write_names(&out, &d);
     write_rows(&out, &d, d.rows);
-    cr_assert(output_close(&out, &fault));
+    cr_assert(output_close(&out, true, &fault));
     cr_assert(dataset_read(&read, path, &config, LABELS_SEQUENTIAL, &fault), "%s", fault.text);
     same(&d, &read);
     cr_expect(isnan(read.truth[0]), "a file does not know the truth");

@@ -124,7 +124,7 @@ Test(quality, names_are_those_of_predictions)
     quality_make(&q, 2);
     cr_expect_eq(q.predictions, 5);
     for (size_t p = 0; p < 5; p++) {
-        quality_name(&q, p, name, sizeof name);
+        prediction_name(q.tasks, p, name, sizeof name);
         cr_expect_str_eq(name, names[p]);
     }
 }

@@ -8,10 +8,10 @@
 
 enum { MOST = 200, MISSING = 2 };
 
-static int sign(float difference) { return (difference > 0) - (difference < 0); }
+static int sign(double difference) { return (difference > 0) - (difference < 0); }
 
 /* Pair by pair. */
-static double tau_of_pairs(const float *a, const float *b, size_t count)
+static double tau_of_pairs(const double *a, const double *b, size_t count)
 {
     double agreement = 0, untied_a = 0, untied_b = 0;
     for (size_t i = 0; i < count; i++)
@@ -23,7 +23,7 @@ static double tau_of_pairs(const float *a, const float *b, size_t count)
     return agreement / sqrt(untied_a * untied_b);
 }
 
-static double area_of_pairs(const float *score, const uint8_t *label, size_t count)
+static double area_of_pairs(const double *score, const uint8_t *label, size_t count)
 {
     double won = 0, all = 0;
     for (size_t p = 0; p < count; p++)
@@ -42,12 +42,12 @@ Test(ranking, agrees_with_counting_pairs)
         struct random r = random_stream(seed, 0);
         const size_t count = 2 + random_below(&r, MOST - 2);
         const size_t values = 1 + random_below(&r, 2 * count); /* few values: many ties */
-        float a[MOST], b[MOST];
+        double a[MOST], b[MOST];
         uint8_t label[MOST];
         size_t scratch[2 * MOST];
         for (size_t i = 0; i < count; i++) {
-            a[i] = (float)random_below(&r, values);
-            b[i] = (float)random_below(&r, values) + (random_below(&r, 2) ? a[i] : 0);
+            a[i] = (double)random_below(&r, values);
+            b[i] = (double)random_below(&r, values) + (random_below(&r, 2) ? a[i] : 0);
             label[i] = (uint8_t)random_below(&r, 3);
         }
         double tau = kendall_tau(a, b, count, scratch), tau_pairs = tau_of_pairs(a, b, count);
@@ -63,16 +63,16 @@ Test(ranking, agrees_with_counting_pairs)
 Test(ranking, of_what_cannot_be_ranked_is_no_number)
 {
     size_t scratch[8];
-    cr_expect(isnan(kendall_tau((float[]){1, 1}, (float[]){1, 2}, 2, scratch)));
-    cr_expect(isnan(kendall_tau((float[]){1}, (float[]){1}, 1, scratch)));
-    cr_expect(isnan(area_under_curve((float[]){1, 2}, (uint8_t[]){1, 1}, 2, scratch)));
-    cr_expect(isnan(log_loss((float[]){1}, (uint8_t[]){MISSING}, 1)));
+    cr_expect(isnan(kendall_tau((double[]){1, 1}, (double[]){1, 2}, 2, scratch)));
+    cr_expect(isnan(kendall_tau((double[]){1}, (double[]){1}, 1, scratch)));
+    cr_expect(isnan(area_under_curve((double[]){1, 2}, (uint8_t[]){1, 1}, 2, scratch)));
+    cr_expect(isnan(log_loss((double[]){1}, (uint8_t[]){MISSING}, 1)));
 }
 
 Test(ranking, log_loss_is_the_mean_over_labels)
 {
-    double loss = log_loss((float[]){0.25f, 0.5f, 0.75f}, (uint8_t[]){0, MISSING, 1}, 3);
+    double loss = log_loss((double[]){0.25, 0.5, 0.75}, (uint8_t[]){0, MISSING, 1}, 3);
     cr_expect_float_eq(loss, -log(0.75), 1e-15);
-    cr_expect_float_eq(log_loss((float[]){0}, (uint8_t[]){1}, 1), 24 * log(2), 1e-9,
+    cr_expect_float_eq(log_loss((double[]){0}, (uint8_t[]){1}, 1), 24 * log(2), 1e-9,
                        "a certain mistake costs much, not everything");
 }

@@ -242,6 +242,9 @@ Test(simulator, what_cannot_be_is_refused)
     s.items = 0;
     refused(&s, "0 items");
     s = small();
+    s.rows[4] = 0;
+    refused(&s, "0 ids of f4");
+    s = small();
     s.fields = 1;
     refused(&s, "1 fields");
     s = small();

@@ -108,7 +108,7 @@ static void record_predictions(json_t *record, const char *column, const struct 
     char name[PREDICTIONS_MAX][16];
     const char *names[PREDICTIONS_MAX];
     for (size_t p = 0; p < q->predictions; p++) {
-        quality_name(q, p, name[p], sizeof name[p]);
+        prediction_name(q->tasks, p, name[p], sizeof name[p]);
         names[p] = name[p];
         number[p] = of(q, p);
     }

@@ -3,13 +3,12 @@
 #include "harness/measure/ranking.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 void quality_make(struct quality *quality, size_t tasks)
 {
-    *quality = (struct quality){.tasks = tasks, .predictions = 2 * tasks + 1};
+    *quality = (struct quality){.tasks = tasks, .predictions = predictions_of(tasks)};
 }
 
 void quality_free(struct quality *quality)
@@ -18,35 +17,6 @@ void quality_free(struct quality *quality)
     free(quality->score[1]);
     free(quality->label);
     quality_make(quality, quality->tasks);
-}
-
-/* ---- what is predicted ----------------------------------------------------------------------- */
-
-/* Prediction `p` of a row of [p_0 .. p_T]. */
-static float predicted(const struct quality *q, const float *row, size_t p)
-{
-    return p <= q->tasks ? row[p] : row[0] * row[p - q->tasks];
-}
-
-/* What a row's labels say of prediction `p`. */
-static uint8_t label_of(const struct quality *q, const uint8_t *row, size_t p)
-{
-    const size_t task = p <= q->tasks ? p : p - q->tasks;
-    if (!row || row[0] == LABEL_MISSING || p == 0)
-        return row ? row[0] : LABEL_MISSING;
-    if (row[0] == 0)
-        return p <= q->tasks ? LABEL_MISSING : 0;
-    return row[task];
-}
-
-void quality_name(const struct quality *quality, size_t p, char *name, size_t size)
-{
-    if (p == 0)
-        snprintf(name, size, "pctr");
-    else if (p <= quality->tasks)
-        snprintf(name, size, "pcvr%zu", p);
-    else
-        snprintf(name, size, "pctcvr%zu", p - quality->tasks);
 }
 
 /* ---- collecting ------------------------------------------------------------------------------ */
@@ -68,9 +38,9 @@ static bool make_room(struct quality *q, size_t rows, struct fault *fault)
     if (rows <= q->rows_room)
         return true;
     const size_t room = 2 * q->rows_room > rows ? 2 * q->rows_room : rows, old = q->rows_room;
-    float *wide = widen(q->score[0], sizeof *wide, q->predictions, q->rows, old, room);
+    double *wide = widen(q->score[0], sizeof *wide, q->predictions, q->rows, old, room);
     q->score[0] = wide ? wide : q->score[0];
-    float *narrow = widen(q->score[1], sizeof *narrow, q->predictions, q->rows, old, room);
+    double *narrow = widen(q->score[1], sizeof *narrow, q->predictions, q->rows, old, room);
     q->score[1] = narrow ? narrow : q->score[1];
     uint8_t *label = widen(q->label, sizeof *label, q->predictions, q->rows, old, room);
     q->label = label ? label : q->label;
@@ -80,11 +50,11 @@ static bool make_room(struct quality *q, size_t rows, struct fault *fault)
     return true;
 }
 
-static void add_differences(struct quality_of *of, const float *wide, const float *narrow,
+static void add_differences(struct quality_of *of, const double *wide, const double *narrow,
                             size_t rows)
 {
     for (size_t i = 0; i < rows; i++) {
-        const double difference = fabs((double)wide[i] - (double)narrow[i]);
+        const double difference = fabs(wide[i] - narrow[i]);
         of->most = fmax(of->most, difference);
         of->sum += difference;
     }
@@ -101,9 +71,10 @@ bool quality_add(struct quality *q, const float *wide, const float *narrow, cons
     for (size_t p = 0; p < q->predictions; p++) {
         const size_t at = p * q->rows_room + q->rows, columns = q->tasks + 1;
         for (size_t i = 0; i < rows; i++) {
-            q->score[0][at + i] = predicted(q, wide + i * columns, p);
-            q->score[1][at + i] = predicted(q, narrow + i * columns, p);
-            q->label[at + i] = label_of(q, label ? label + i * columns : NULL, p);
+            q->score[0][at + i] = prediction_of(wide + i * columns, q->tasks, p);
+            q->score[1][at + i] = prediction_of(narrow + i * columns, q->tasks, p);
+            q->label[at + i] =
+                label ? prediction_label(label + i * columns, q->tasks, p) : LABEL_MISSING;
         }
         add_differences(&q->of[p], &q->score[0][at], &q->score[1][at], rows);
         const double tau = kendall_tau(&q->score[0][at], &q->score[1][at], rows, scratch);

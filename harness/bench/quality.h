@@ -3,10 +3,8 @@
 #ifndef EKTM_HARNESS_BENCH_QUALITY_H
 #define EKTM_HARNESS_BENCH_QUALITY_H
 
-#include "harness/model/activations.h"
+#include "harness/model/predictions.h"
 #include "reference/operands.h"
-
-enum { PREDICTIONS_MAX = 2 * TASKS_MAX + 1 };
 
 /* Of one prediction: pCTR, pCVR or pCTCVR of a task. */
 struct quality_of {
@@ -19,8 +17,8 @@ struct quality {
     size_t tasks, predictions; /* 2 T + 1: pCTR, pCVR of each task, pCTCVR of each */
     size_t rows, rows_room;
     struct quality_of of[PREDICTIONS_MAX];
-    float *score[2]; /* [predictions][rows_room]: of the wide model and of the narrow one */
-    uint8_t *label;  /* [predictions][rows_room]                                            */
+    double *score[2]; /* [predictions][rows_room]: of the wide model and of the narrow one */
+    uint8_t *label;   /* [predictions][rows_room]                                            */
 };
 
 /* Begins with no rows. */
@@ -32,17 +30,13 @@ void quality_free(struct quality *quality);
 bool quality_add(struct quality *quality, const float *wide, const float *narrow,
                  const uint8_t *label, size_t rows, struct fault *fault);
 
-/* "pctr", "pcvr1", "pctcvr1": the name of prediction `p`. */
-void quality_name(const struct quality *quality, size_t p, char *name, size_t size);
-
 double quality_most(const struct quality *quality, size_t p);
 double quality_mean(const struct quality *quality, size_t p);
 
 /* The mean over requests of Kendall's tau between both rankings; NAN: no request tells. */
 double quality_tau(const struct quality *quality, size_t p);
 
-/* Against labels: pCTR of all impressions, pCVR of those that were clicked, pCTCVR of all, with no
- * conversion where there was no click. NAN where labels do not tell. */
+/* Against labels (prediction_label). NAN where labels do not tell. */
 struct fit {
     double wide, narrow;
 };

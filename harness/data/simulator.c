@@ -108,6 +108,10 @@ static bool check(const struct simulation *s, struct fault *fault)
     if (s->items < 1 || s->items > s->rows[item])
         return fault_caller(fault, "%zu items; 1 to %zu, the ids of f%zu, are allowed", s->items,
                             s->rows[item], item);
+    for (size_t f = 0; f < s->fields; f++)
+        if (s->rows[f] < 1 || s->rows[f] > INT32_MAX)
+            return fault_caller(fault, "%zu ids of f%zu; 1 to %d are allowed", s->rows[f], f,
+                                INT32_MAX);
     if (s->candidates < 1 || s->candidates > 100000)
         return fault_caller(fault, "%zu candidates in a request; 1 to 100000 are allowed",
                             s->candidates);
@@ -169,7 +173,7 @@ static struct meanings *find_meanings(const struct simulation *s, const struct s
         const size_t field = side->field + f, width = blocks * PROFILE;
         const size_t values = values_of(s, field, is_bag(s, field));
         m->law[f] = id_field_make(&law, values, s->seed, field);
-        m->value[f] = malloc(values * width * sizeof(float));
+        m->value[f] = malloc(values * width * sizeof(float) + 1);
         for (size_t v = 0; v < values && m->value[f]; v++) {
             struct random r = stream(s, FOR_VALUES, (uint64_t)field << 32 | v);
             fill_profile(m->value[f] + v * width, blocks, &r);
@@ -207,6 +211,7 @@ static void draw_one(struct side *side, const struct simulation *s, const struct
         for (size_t i = 0; i < count; i++) {
             const int32_t id = id_field_draw(&m->law[f], &r);
             const float *value = m->value[f] + (size_t)id * width;
+            assert(m->value[f]);
             side->id[(*at)++] = id;
             for (size_t k = 0; k < width; k++)
                 profile[k] += share * value[k];
@@ -225,8 +230,8 @@ static bool make_side(struct side *side, const struct simulation *s, size_t bloc
         most += is_bag(s, side->field + f) ? 2 * s->bag_ids - 1 : 0;
     struct meanings *m = find_meanings(s, side, blocks);
     side->bag = calloc(side->count * side->fields + 1, sizeof *side->bag);
-    side->id = malloc(side->count * most * sizeof *side->id);
-    side->profile = malloc(side->count * blocks * PROFILE * sizeof *side->profile);
+    side->id = malloc(side->count * most * sizeof *side->id + 1);
+    side->profile = calloc(side->count * blocks * PROFILE + 1, sizeof *side->profile);
     const bool fine = m && side->bag && side->id && side->profile;
     for (size_t n = 0; n < side->count && fine; n++)
         draw_one(side, s, m, blocks, n, &at);
@@ -354,6 +359,7 @@ static void put_row(const struct simulator *sim, struct dataset *d, size_t user,
 static size_t ids_of(const struct side *side, size_t number)
 {
     const uint32_t *bag = side->bag + number * side->fields;
+    assert(side->bag);
     return bag[side->fields] - bag[0];
 }
 
@@ -442,18 +448,17 @@ static bool calibrate(struct simulator *sim, struct fault *fault)
     }
     double *logit = malloc(rows.rows * labels * sizeof *logit);
     double *needed = malloc(rows.rows * sizeof *needed);
-    if (fine && (!logit || !needed))
-        fine = fault_memory(fault, "rows to find rates by");
-    for (size_t b = 0; b < rows.rows && fine; b++)
+    const bool room = logit && needed;
+    for (size_t b = 0; b < rows.rows && room; b++)
         logits_of(sim, sim->user.profile + rows.user[b] * sim->blocks * PROFILE,
                   sim->item.profile + simulator_item(sim, &rows, b) * sim->blocks * PROFILE,
                   rows.feature + b * s->dense, logit + b * labels);
-    if (fine)
+    if (room)
         calibrate_on(sim, logit, needed, rows.rows);
     free(logit);
     free(needed);
     dataset_free(&rows);
-    return fine;
+    return fine && !room ? fault_memory(fault, "rows to find rates by") : fine;
 }
 
 /* ---- making ---------------------------------------------------------------------------------- */

@@ -12,10 +12,12 @@ bool output_open(struct output *output, const char *path, struct fault *fault)
                         : fault_caller(fault, "%s: cannot be created: %s", path, strerror(errno));
 }
 
-bool output_close(struct output *output, struct fault *fault)
+bool output_close(struct output *output, bool fine, struct fault *fault)
 {
     const bool written = !ferror(output->file);
-    return fclose(output->file) == 0 && written
+    const bool closed = fclose(output->file) == 0;
+    return !fine ? false
+           : closed && written
                ? true
                : fault_machine(fault, "%s: cannot be written: %s", output->path, strerror(errno));
 }
@@ -113,16 +115,6 @@ void write_rows(struct output *output, const struct dataset *d, size_t rows)
 }
 
 /* ---- truth ----------------------------------------------------------------------------------- */
-
-void write_truth_names(struct output *output, size_t tasks)
-{
-    fprintf(output->file, "pctr");
-    for (size_t i = 1; i <= tasks; i++)
-        fprintf(output->file, ",pcvr%zu", i);
-    for (size_t i = 1; i <= tasks; i++)
-        fprintf(output->file, ",pctcvr%zu", i);
-    fprintf(output->file, "\n");
-}
 
 void write_truth(struct output *output, const struct dataset *d, size_t rows)
 {

@@ -15,8 +15,9 @@ struct output {
 /* Creates the file; it replaces an old one. */
 bool output_open(struct output *output, const char *path, struct fault *fault);
 
-/* Closes it; whatever could not be written is a fault. */
-bool output_close(struct output *output, struct fault *fault);
+/* Closes it; whatever could not be written is a fault, unless what was to be written already is
+ * one: `fine` is false, and is returned. */
+bool output_close(struct output *output, bool fine, struct fault *fault);
 
 /* The line of names: f0 .., d0 .., click, conv1 .., user. */
 void write_names(struct output *output, const struct dataset *data);
@@ -24,9 +25,7 @@ void write_names(struct output *output, const struct dataset *data);
 /* The first `rows` rows. Numbers of dense features are written so that the same float is read. */
 void write_rows(struct output *output, const struct dataset *data, size_t rows);
 
-/* The line of names of predictions, and the truth of the first `rows` rows as such: a file that
- * `ektm evaluate --predictions` reads, and that no model can beat but by luck. */
-void write_truth_names(struct output *output, size_t tasks);
+/* The truth of the first `rows` rows as predictions. */
 void write_truth(struct output *output, const struct dataset *data, size_t rows);
 
 #endif

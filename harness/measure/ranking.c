@@ -2,12 +2,13 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stdlib.h>
 
 /* ---- order ----------------------------------------------------------------------------------- */
 
 /* First by `first`, where that is equal by `second`. */
 struct keys {
-    const float *first, *second;
+    const double *first, *second;
 };
 
 static int compare(const struct keys *k, size_t x, size_t y)
@@ -54,7 +55,7 @@ static uint64_t ties(const struct keys *keys, const size_t *order, size_t count)
     return tied;
 }
 
-double kendall_tau(const float *a, const float *b, size_t count, size_t *scratch)
+double kendall_tau(const double *a, const double *b, size_t count, size_t *scratch)
 {
     size_t *order = scratch, *room = scratch + count;
     const struct keys both = {a, b}, of_a = {a, a}, of_b = {b, b};
@@ -72,19 +73,17 @@ double kendall_tau(const float *a, const float *b, size_t count, size_t *scratch
 
 /* ---- against labels -------------------------------------------------------------------------- */
 
-double area_under_curve(const float *score, const uint8_t *label, size_t count, size_t *scratch)
+/* The area over the items that `order` lists, all with a label; it sorts them. */
+static double area_over(const double *score, const uint8_t *label, size_t *order, size_t *room,
+                        size_t items)
 {
     const struct keys keys = {score, score};
-    size_t items = 0;
-    for (size_t i = 0; i < count; i++)
-        if (label[i] <= 1)
-            scratch[items++] = i;
-    merge_sort(&keys, scratch, scratch + items, items);
+    merge_sort(&keys, order, room, items);
     double positives = 0, negatives = 0, won = 0;
     for (size_t begin = 0, end; begin < items; begin = end) {
         double here[2] = {0, 0}; /* of items with this score: negative, positive */
-        for (end = begin; end < items && score[scratch[end]] == score[scratch[begin]]; end++)
-            here[label[scratch[end]]]++;
+        for (end = begin; end < items && score[order[end]] == score[order[begin]]; end++)
+            here[label[order[end]]]++;
         won += here[1] * (negatives + here[0] / 2);
         negatives += here[0];
         positives += here[1];
@@ -92,11 +91,56 @@ double area_under_curve(const float *score, const uint8_t *label, size_t count, 
     return won / (positives * negatives);
 }
 
-double log_loss(const float *probability, const uint8_t *label, size_t count)
+/* Lists the items with a label; returns how many there are. */
+static size_t labelled(const uint8_t *label, size_t count, size_t *order)
+{
+    size_t items = 0;
+    for (size_t i = 0; i < count; i++)
+        if (label[i] <= 1)
+            order[items++] = i;
+    return items;
+}
+
+double area_under_curve(const double *score, const uint8_t *label, size_t count, size_t *scratch)
+{
+    const size_t items = labelled(label, count, scratch);
+    return area_over(score, label, scratch, scratch + items, items);
+}
+
+static int by_group(const void *a, const void *b, void *group)
+{
+    const size_t x = *(const size_t *)a, y = *(const size_t *)b;
+    const uint64_t *of = group;
+    return of[x] != of[y] ? (of[x] < of[y] ? -1 : 1) : x < y ? -1 : x > y;
+}
+
+struct grouped grouped_area(const double *score, const uint8_t *label, const uint64_t *group,
+                            size_t count, size_t *scratch)
+{
+    struct grouped grouped = {.groups = 0};
+    const size_t items = labelled(label, count, scratch);
+    double weight = 0;
+    qsort_r(scratch, items, sizeof *scratch, by_group, (uint64_t *)(uintptr_t)group);
+    for (size_t begin = 0, end; begin < items; begin = end) {
+        for (end = begin; end < items && group[scratch[end]] == group[scratch[begin]];)
+            end++;
+        const size_t of = end - begin;
+        const double area = area_over(score, label, scratch + begin, scratch + items, of);
+        if (isnan(area))
+            continue;
+        grouped.area += area * (double)of;
+        weight += (double)of;
+        grouped.groups++;
+    }
+    grouped.area /= weight;
+    return grouped;
+}
+
+double log_loss(const double *probability, const uint8_t *label, size_t count)
 {
     double sum = 0, items = 0;
     for (size_t i = 0; i < count; i++) {
-        const double p = fmin(fmax((double)probability[i], 0x1p-24), 1 - 0x1p-24);
+        const double p = fmin(fmax(probability[i], 0x1p-24), 1 - 0x1p-24);
         if (label[i] > 1)
             continue;
         sum -= log(label[i] ? p : 1 - p);

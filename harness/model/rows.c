@@ -1,5 +1,7 @@
 #include "harness/model/rows.h"
 
+#include "reference/operands.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -7,7 +9,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* ---- columns --------------------------------------------------------------------------------- */
 
@@ -57,17 +58,6 @@ static size_t column_of(const struct ektm_config *c, const char *text)
 
 /* ---- sentences ------------------------------------------------------------------------------- */
 
-/* The beginning of a cell, fit to be printed. */
-static struct name shown(const char *cell)
-{
-    struct name name;
-    size_t i = 0;
-    for (; cell[i] && i + 4 < sizeof name.text; i++)
-        name.text[i] = isprint((unsigned char)cell[i]) ? cell[i] : '?';
-    strcpy(name.text + i, cell[i] ? "..." : "");
-    return name;
-}
-
 /* A fault at a cell of the current line. */
 static bool cell_fault(const struct rows *rows, size_t column, struct fault *fault,
                        const char *cell, const char *format, ...)
@@ -81,76 +71,26 @@ static bool cell_fault(const struct rows *rows, size_t column, struct fault *fau
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    return fault_caller(fault, "%s:%zu: column %zu (%s): '%s' %s", rows->path, rows->line,
+    return fault_caller(fault, "%s:%zu: column %zu (%s): '%s' %s", rows->path, rows->lines.line,
                         rows->position[column] + 1, column_name(rows->config, column).text,
                         shown(cell).text, what);
 }
 
 /* ---- lines ----------------------------------------------------------------------------------- */
 
-/* Room for one more byte and the end of the text. */
-static bool grow(struct rows *rows, size_t length, struct fault *fault)
-{
-    if (length + 2 <= rows->text_room)
-        return true;
-    if (length >= LINE_BYTES_MAX)
-        return fault_caller(fault, "%s:%zu: is longer than %d bytes, the most that is allowed",
-                            rows->path, rows->line, LINE_BYTES_MAX);
-    size_t room = 2 * length + 256;
-    char *text = realloc(rows->text, room);
-    if (!text)
-        return fault_memory(fault, "a line of rows");
-    rows->text = text;
-    rows->text_room = room;
-    return true;
-}
-
-/* Reads a line without its end. `*end`: there is none left. */
+/* Reads a line. `*end`: there is none left. */
 static bool read_line(struct rows *rows, size_t *length, bool *end, struct fault *fault)
 {
-    int byte;
-    bool returned = false; /* the last byte is a carriage return */
-    size_t column = 1;
-    rows->line++;
-    *length = 0;
-    while ((byte = getc_unlocked(rows->file)) != EOF && byte != '\n') {
-        if (byte == '\0')
-            return fault_caller(fault, "%s:%zu: byte %zu is NUL; lines of text are read",
-                                rows->path, rows->line, *length + 1);
-        if (byte == '"')
-            return fault_caller(fault,
-                                "%s:%zu: column %zu: has a quotation mark; cells are not quoted",
-                                rows->path, rows->line, column);
-        if (!grow(rows, *length, fault))
-            return false;
-        column += byte == ',';
-        rows->text[(*length)++] = (char)byte;
-        returned = byte == '\r';
-    }
-    if (byte == EOF && ferror(rows->file))
-        return fault_caller(fault, "%s: cannot be read: %s", rows->path, strerror(errno));
-    *end = byte == EOF && *length == 0;
-    if (*end) {
-        rows->line--;
-        return true;
-    }
-    if (!grow(rows, *length, fault))
+    if (!lines_read(&rows->lines, length, end, fault))
         return false;
-    *length -= returned;
-    rows->text[*length] = '\0';
-    return true;
-}
-
-/* Cuts the line at its commas; returns how many cells it has, of which `cell` takes `room`. */
-static size_t cut(char *text, char **cell, size_t room)
-{
-    size_t count = 0;
-    for (char *rest = text, *word; (word = strsep(&rest, ","));) {
-        if (count < room)
-            cell[count] = word;
-        count++;
-    }
-    return count;
+    const char *quote = *end ? NULL : strchr(rows->lines.text, '"');
+    size_t column = 1;
+    for (const char *c = rows->lines.text; quote && c < quote; c++)
+        column += *c == ',';
+    return quote ? fault_caller(fault,
+                                "%s:%zu: column %zu: has a quotation mark; cells are not quoted",
+                                rows->path, rows->lines.line, column)
+                 : true;
 }
 
 /* Reads the next row and cuts it. Empty lines are skipped if nothing follows them. */
@@ -164,16 +104,16 @@ static bool next_row(struct rows *rows, bool *end, struct fault *fault)
             return true;
         if (length || rows->columns == 1)
             break;
-        empty = empty ? empty : rows->line;
+        empty = empty ? empty : rows->lines.line;
     }
     if (empty)
         return fault_caller(fault, "%s:%zu: is empty; empty lines are allowed only at the end",
                             rows->path, empty);
-    size_t cells = cut(rows->text, rows->cell, rows->columns);
+    size_t cells = lines_cut(rows->lines.text, ',', rows->cell, rows->columns);
     return cells == rows->columns
                ? true
                : fault_caller(fault, "%s:%zu: has %zu columns; the first line names %zu",
-                              rows->path, rows->line, cells, rows->columns);
+                              rows->path, rows->lines.line, cells, rows->columns);
 }
 
 /* ---- names ----------------------------------------------------------------------------------- */
@@ -206,41 +146,75 @@ static bool place_columns(struct rows *rows, struct fault *fault)
 
 static bool read_names(struct rows *rows, struct fault *fault)
 {
-    static const char mark[] = "\xef\xbb\xbf"; /* some programs begin UTF-8 with it */
     size_t length = 0;
     bool end;
     if (!read_line(rows, &length, &end, fault))
         return false;
     if (end)
         return fault_caller(fault, "%s: is empty; the first line names the columns", rows->path);
-    if (strncmp(rows->text, mark, sizeof mark - 1) == 0)
-        memmove(rows->text, rows->text + sizeof mark - 1, length + 1 - (sizeof mark - 1));
     rows->columns = 1;
-    for (const char *c = rows->text; *c; c++)
+    for (const char *c = rows->lines.text; *c; c++)
         rows->columns += *c == ',';
     rows->cell = calloc(rows->columns, sizeof *rows->cell);
     rows->position = calloc(known_columns(rows->config), sizeof *rows->position);
     if (!rows->cell || !rows->position)
         return fault_memory(fault, "the columns of the rows");
-    cut(rows->text, rows->cell, rows->columns);
+    lines_cut(rows->lines.text, ',', rows->cell, rows->columns);
     return place_columns(rows, fault);
 }
 
 bool rows_open(struct rows *rows, const char *path, const struct ektm_config *config,
                struct fault *fault)
 {
-    struct stat status;
-    bool standard = strcmp(path, "-") == 0;
-    *rows = (struct rows){.path = standard ? "standard input" : path, .config = config};
-    rows->file = standard ? stdin : fopen(path, "re");
-    if (!rows->file || fstat(fileno(rows->file), &status) != 0)
-        fault_caller(fault, "%s: cannot be opened: %s", rows->path, strerror(errno));
-    else if (S_ISDIR(status.st_mode))
-        fault_caller(fault, "%s: is a directory; rows are read from a file", rows->path);
-    else if (read_names(rows, fault))
-        return true;
+    *rows = (struct rows){.config = config};
+    if (lines_open(&rows->lines, path, fault)) {
+        rows->path = rows->lines.path;
+        if (read_names(rows, fault))
+            return true;
+    }
     rows_close(rows);
     return false;
+}
+
+/* The least number of columns of that letter, or word, that has the column `name`. */
+static void count_column(const char *name, const char *word, size_t first, size_t *count)
+{
+    const size_t length = strlen(word);
+    if (strncmp(name, word, length) != 0 || !isdigit((unsigned char)name[length]))
+        return;
+    const size_t number = strtoull(name + length, NULL, 10);
+    const size_t least = number < SIZE_MAX ? number + 1 - first : SIZE_MAX;
+    *count = *count > least ? *count : least;
+}
+
+bool rows_sizes(const char *path, struct ektm_config *config, struct fault *fault)
+{
+    struct lines lines;
+    size_t length;
+    bool end;
+    *config = (struct ektm_config){.tasks = 1};
+    if (strcmp(path, "-") == 0)
+        return fault_caller(fault, "standard input: rows are read twice, first for their sizes; "
+                                   "name a file");
+    if (!lines_open(&lines, path, fault))
+        return false;
+    bool fine = lines_read(&lines, &length, &end, fault);
+    for (char *rest = fine && !end ? lines.text : NULL, *name; (name = strsep(&rest, ","));) {
+        count_column(name, "f", 0, &config->fields);
+        count_column(name, "d", 0, &config->dense);
+        count_column(name, "conv", 1, &config->tasks);
+    }
+    const bool sized = config->fields >= 1 && config->fields <= FIELDS_MAX &&
+                       config->dense <= COLUMNS_MAX && config->tasks <= TASKS_MAX;
+    if (fine && !sized)
+        fine = fault_caller(fault,
+                            "%s:1: columns f0 to f%d, d0 to d%d and conv1 to conv%d are "
+                            "allowed, at least f0",
+                            path, FIELDS_MAX - 1, COLUMNS_MAX - 1, TASKS_MAX);
+    lines_close(&lines);
+    for (size_t f = 0; f < config->fields && fine; f++)
+        config->rows[f] = INT32_MAX;
+    return fine;
 }
 
 bool rows_have_label(const struct rows *rows, size_t task)
@@ -255,12 +229,10 @@ bool rows_have_user(const struct rows *rows)
 
 void rows_close(struct rows *rows)
 {
-    if (rows->file && rows->file != stdin)
-        fclose(rows->file);
-    free(rows->text);
+    lines_close(&rows->lines);
     free(rows->cell);
     free(rows->position);
-    *rows = (struct rows){.file = NULL};
+    *rows = (struct rows){.path = NULL};
 }
 
 /* ---- cells ----------------------------------------------------------------------------------- */
@@ -401,7 +373,7 @@ bool rows_read(struct rows *rows, struct activations *activations, size_t most, 
     *count = 0;
     activations->memory.ids = 0;
     ((int32_t *)activations->memory.buffer[BUFFER_BAGS].data)[0] = 0;
-    rows->first_line = rows->line + 1;
+    rows->first_line = rows->lines.line + 1;
     most = most < activations->rows_max ? most : activations->rows_max;
     while (*count < most) {
         fine = next_row(rows, &end, fault);

@@ -9,12 +9,11 @@
 #define EKTM_HARNESS_MODEL_ROWS_H
 
 #include "harness/model/activations.h"
-
-#include <stdio.h>
+#include "harness/model/lines.h"
 
 enum {
-    BAG_IDS_MAX = 1 << 20,   /* in one cell */
-    LINE_BYTES_MAX = 1 << 28 /* of the file */
+    BAG_IDS_MAX = 1 << 20, /* in one cell */
+    COLUMNS_MAX = 1 << 16  /* of dense features where no model says how many */
 };
 
 /* How labels hang together. EKTM.md, "Training". */
@@ -25,15 +24,12 @@ enum label_pattern {
 };
 
 struct rows {
-    const char *path; /* as sentences name it */
-    FILE *file;
+    const char *path;                 /* as sentences name it */
+    struct lines lines;               /* the last one cut into cells */
     const struct ektm_config *config; /* the caller's */
-    size_t line;                      /* number of the last line read, from 1 */
     size_t first_line;                /* of the first row of the last rows_read */
-    char *text;                       /* of that line, cut into cells */
-    size_t text_room;
-    size_t columns;   /* of the file */
-    char **cell;      /* of the line, in the file's order */
+    size_t columns;                   /* of the file */
+    char **cell;                      /* of the line, in the file's order */
     size_t *position; /* of f0 .. d0 .. click conv1 .. user: where in `cell`; SIZE_MAX: absent */
     enum label_pattern pattern; /* what labels are held to; LABELS_ANY once opened */
 };
@@ -41,6 +37,11 @@ struct rows {
 /* Opens a file (or standard input: "-") and reads the line of names. */
 bool rows_open(struct rows *rows, const char *path, const struct ektm_config *config,
                struct fault *fault);
+
+/* Reads off a file's line of names the sizes of the models it is for: fields, dense, and as many
+ * tasks as it has labels of. Ids may be as large as they can be anywhere.
+ * Standard input is refused, since it is gone then. */
+bool rows_sizes(const char *path, struct ektm_config *config, struct fault *fault);
 
 /* Whether the file has a column of conversion `task`, 1 .. T; of the click: 0. */
 bool rows_have_label(const struct rows *rows, size_t task);
