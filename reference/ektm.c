@@ -364,8 +364,8 @@ struct call ektm_layer_call(const struct ektm_layer *l, const struct ektm_places
 struct call ektm_call(const struct ektm *model, const struct ektm_memory *memory, size_t layer,
                       size_t rows)
 {
-    const struct ektm_places places = {memory->weight, memory->buffer, memory->table,
-                                       memory->first, memory->ids};
+    const struct ektm_places places = {memory->weight, memory->buffer, memory->table, memory->first,
+                                       memory->ids};
     return ektm_layer_call(&model->layer[layer], &places, rows);
 }
 

@@ -25,7 +25,7 @@ double scores_mean(const struct scores *s)
 
 /* Predictions and labels of one task, side by side. */
 struct column {
-    float *p;
+    double *p;
     uint8_t *label;
     size_t *scratch;
 };
@@ -36,7 +36,7 @@ static void score_task(const struct dataset *d, const float *p, size_t task,
     const size_t labels = d->tasks + 1;
     for (size_t b = 0; b < d->rows; b++) {
         const uint8_t *label = d->label + b * labels;
-        column->p[b] = p[b * labels + task];
+        column->p[b] = (double)p[b * labels + task];
         column->label[b] = task && label[0] != 1 ? LABEL_MISSING : label[task];
     }
     s->auc[task] = area_under_curve(column->p, column->label, d->rows, column->scratch);
@@ -46,7 +46,7 @@ static void score_task(const struct dataset *d, const float *p, size_t task,
         return;
     for (size_t b = 0; b < d->rows; b++) {
         const uint8_t *label = d->label + b * labels;
-        column->p[b] = p[b * labels] * p[b * labels + task];
+        column->p[b] = (double)p[b * labels] * (double)p[b * labels + task];
         column->label[b] = label[0] == 0 ? 0 : label[0] == 1 ? label[task] : LABEL_MISSING;
     }
     s->ctcvr[task] = area_under_curve(column->p, column->label, d->rows, column->scratch);
@@ -73,7 +73,7 @@ bool trainer_score(struct pass *pass, const struct dataset *d, struct scores *sc
                    struct fault *fault)
 {
     float *p = kept ? kept : malloc(d->rows * (d->tasks + 1) * sizeof *p);
-    struct column column = {malloc((d->rows + 1) * sizeof(float)), malloc(d->rows + 1),
+    struct column column = {malloc((d->rows + 1) * sizeof(double)), malloc(d->rows + 1),
                             malloc((2 * d->rows + 1) * sizeof(size_t))};
     bool fine = (p && column.p && column.label && column.scratch) ||
                 fault_memory(fault, "the predictions of the rows");
