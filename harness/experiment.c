@@ -44,12 +44,12 @@ static void make_plan(struct contest_plan *plan, const char *name, double simila
     *plan = (struct contest_plan){
         .name = name,
         .train = typed->train,
-        .validation = typed->train / 4,
+        .validation = typed->train / 3,
         .test = typed->train / 2,
         .requests = typed->requests,
         .seeds = typed->seeds,
-        .rates = 3,
-        .rate = {1e-3, 2e-3, 4e-3},
+        .settings = 4,
+        .setting = {{1e-3, 1}, {3e-3, 1}, {1e-3, 0.1}, {3e-3, 0.1}},
         .batch = 1024,
         .epochs = typed->epochs,
         .patience = 1,
@@ -78,7 +78,8 @@ static void report_setting(const struct arguments *a, const struct typed *typed,
         "model has the same fields and, but for single-task, the same tables; the baselines' "
         "bottom layers or experts are as wide as gives them as many learned numbers outside the "
         "tables as EKTM has. EKTM's ablations are what is left of it. Each model is tried with "
-        "the same %zu learning rates on one seed of its own and goes on with the one that is "
+        "the same %zu settings (learning rate, weight of the conversions' losses) on one seed of "
+        "its own and goes on with the one that is "
         "best on the validation rows; then it is trained from %zu other seeds, up to %zu epochs, "
         "and judged as it was in its best epoch. The seeds change first weights and order of "
         "rows, not the rows. p is not corrected for the number of comparisons. Nothing was "
@@ -87,7 +88,7 @@ static void report_setting(const struct arguments *a, const struct typed *typed,
         (unsigned long long)typed->train, (unsigned long long)typed->requests,
         (unsigned long long)typed->epochs, threads, BUILD_COMMIT, backend->name, FIELDS_OF,
         c->width, c->bottom[0], c->bottom[1], c->rep, c->hidden, plan->simulation.tasks,
-        plan->rates, plan->seeds, plan->epochs);
+        plan->settings, plan->seeds, plan->epochs);
 }
 
 static bool run_plans(const struct arguments *a, const struct typed *typed, struct team *team,
@@ -141,7 +142,7 @@ int experiment_command(int argc, char **argv)
     const struct own_option own[] = {
         {"seeds", "N", "Trainings of each model (5)", .number = &typed.seeds, .low = 2,
          .high = SEEDS_MAX},
-        {"train", "N", "Rows to learn from (300000)", .number = &typed.train, .low = 1000,
+        {"train", "N", "Rows to learn from (150000)", .number = &typed.train, .low = 1000,
          .high = 1e9},
         {"requests", "N", "Requests of the A/B test (10000)", .number = &typed.requests, .low = 10,
          .high = 1e8},
@@ -158,7 +159,7 @@ int experiment_command(int argc, char **argv)
         "with unrelated ones, and lets them rank fresh requests: a report in Markdown.",
         argc, argv);
     if (!typed.train)
-        typed.train = a.quick ? 8000 : 300000;
+        typed.train = a.quick ? 8000 : 150000;
     if (!typed.requests)
         typed.requests = a.quick ? 200 : 10000;
     if (a.quick) {

@@ -23,7 +23,7 @@ struct session {
 struct typed {
     const char *network, *validation, *checkpoint, *pattern;
     uint64_t epochs, patience, every, steps;
-    double rate, tables, decay;
+    double rate, tables, decay, conversions;
 };
 
 static bool read_rows(struct session *s, const struct arguments *a, const struct typed *typed,
@@ -69,6 +69,7 @@ static bool train(struct session *s, const struct arguments *a, const struct typ
         .patience = typed->patience,
         .seed = a->seed,
         .rates = {(float)typed->rate, (float)typed->tables, (float)typed->decay},
+        .conversions = typed->conversions,
         .sequential = strcmp(typed->pattern, "parallel") != 0,
         .checkpoint = typed->checkpoint,
         .every = typed->every,
@@ -151,7 +152,8 @@ int train_command(int argc, char **argv)
                           .patience = 1,
                           .rate = 1e-3,
                           .tables = NAN,
-                          .decay = 1e-6};
+                          .decay = 1e-6,
+                          .conversions = 1};
     const struct own_option own[] = {
         {"network", "NAME", "ektm, one of its ablations, or a baseline (ektm)",
          .text = &typed.network},
@@ -168,6 +170,8 @@ int train_command(int argc, char **argv)
          .real = &typed.tables, .low = 1e-9, .high = 100},
         {"decay", "LAMBDA", "L2 on what is no table (1e-6)", .real = &typed.decay, .low = 0,
          .high = 1},
+        {"conversion-weight", "W", "Of the conversions' losses beside the clicks' (1)",
+         .real = &typed.conversions, .low = 1e-6, .high = 1e6},
         {"checkpoint", "FILE",
          "Written after each epoch; where there is one, training goes on from it",
          .text = &typed.checkpoint},

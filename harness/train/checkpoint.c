@@ -62,12 +62,12 @@ void checkpoint_identity(const struct pass *p, const struct dataset *train,
     snprintf(
         text, size,
         "network %s, %zu fields of %zu, %zu dense, d %zu, %zu tasks, H %zu, %zu dense weights, "
-        "batch %zu, rates %a %a decay %a, seed %" PRIu64 ", patience %zu, rows %zu (%016" PRIx64
-        ") and %zu (%016" PRIx64 "), %s",
+        "batch %zu, rates %a %a decay %a, conversions %a, seed %" PRIu64
+        ", patience %zu, rows %zu (%016" PRIx64 ") and %zu (%016" PRIx64 "), %s",
         p->network->kind->name, c->fields, c->width, c->dense, c->rep, c->tasks, c->hidden,
         network_dense_parameters(p->network), t->batch, (double)t->rates.dense,
-        (double)t->rates.tables, (double)t->rates.decay, t->seed, t->patience, train->rows,
-        rows_sum(train), validation->rows, rows_sum(validation),
+        (double)t->rates.tables, (double)t->rates.decay, t->conversions, t->seed, t->patience,
+        train->rows, rows_sum(train), validation->rows, rows_sum(validation),
         t->sequential ? "sequential" : "parallel");
 }
 

@@ -52,7 +52,7 @@ void contest_free(struct contest *c)
 struct training_job {
     size_t kind;
     uint64_t seed;
-    double rate;
+    struct setting setting;
     bool play; /* test rows and A/B test, too */
     struct contest_run *run;
 };
@@ -112,7 +112,8 @@ static bool train(const struct jobs *jobs, const struct training_job *job, struc
         .epochs = plan->epochs,
         .patience = plan->patience,
         .seed = job->seed,
-        .rates = {(float)job->rate, (float)(TABLE_RATE * job->rate), 1e-6F},
+        .rates = {(float)job->setting.rate, (float)(TABLE_RATE * job->setting.rate), 1e-6F},
+        .conversions = job->setting.conversions,
         .sequential = plan->simulation.pattern == LABELS_SEQUENTIAL,
         .quiet = true,
     };
@@ -173,24 +174,24 @@ static bool do_jobs(struct jobs *jobs, struct team *team, struct fault *fault)
 
 /* ---- contest --------------------------------------------------------------------------------- */
 
-/* Each kind with each rate, from one seed that is not used again. */
+/* Each kind with each setting, from one seed that is not used again. */
 static bool tune(struct jobs *jobs, struct team *team, struct fault *fault)
 {
     struct contest *c = jobs->contest;
     const struct contest_plan *plan = c->plan;
     jobs->count = 0;
     for (size_t k = 0; k < plan->kinds; k++)
-        for (size_t r = 0; r < plan->rates; r++)
+        for (size_t r = 0; r < plan->settings; r++)
             jobs->job[jobs->count++] =
-                (struct training_job){k, plan->seed, plan->rate[r], false, &c->tuning[k][r]};
+                (struct training_job){k, plan->seed, plan->setting[r], false, &c->tuning[k][r]};
     if (!do_jobs(jobs, team, fault))
         return false;
     for (size_t k = 0; k < plan->kinds; k++) {
         size_t best = 0;
-        for (size_t r = 1; r < plan->rates; r++)
+        for (size_t r = 1; r < plan->settings; r++)
             if (c->tuning[k][r].validation > c->tuning[k][best].validation)
                 best = r;
-        c->chosen[k] = plan->rate[best];
+        c->chosen[k] = plan->setting[best];
     }
     return true;
 }
@@ -214,7 +215,7 @@ bool contest_run(struct contest *c, const struct contest_plan *plan, const struc
     struct jobs jobs = {.contest = c, .backend = backend, .isa = isa};
     memset(c, 0, sizeof *c);
     c->plan = plan;
-    jobs.job = calloc(KINDS_MAX * (SEEDS_MAX + RATES_MAX), sizeof *jobs.job);
+    jobs.job = calloc(KINDS_MAX * (SEEDS_MAX + SETTINGS_MAX), sizeof *jobs.job);
     const bool fine = (jobs.job || fault_memory(fault, "the list of trainings")) &&
                       make_rows(c, fault) && tune(&jobs, team, fault) &&
                       compete(&jobs, team, fault);

@@ -7,7 +7,13 @@
 #include "harness/train/abtest.h"
 #include "harness/train/trainer.h"
 
-enum { KINDS_MAX = 16, SEEDS_MAX = 64, RATES_MAX = 8 };
+enum { KINDS_MAX = 16, SEEDS_MAX = 64, SETTINGS_MAX = 8 };
+
+/* What is tuned: Adam's learning rate, and the weight of the conversions' losses beside the
+ * clicks'. */
+struct setting {
+    double rate, conversions;
+};
 
 /* What to do. */
 struct contest_plan {
@@ -17,8 +23,8 @@ struct contest_plan {
     size_t train, validation, test, requests; /* rows; requests of the A/B test                   */
     size_t kinds;
     const struct network_kind *kind[KINDS_MAX]; /* EKTM first                                     */
-    size_t seeds, rates;
-    double rate[RATES_MAX]; /* that are tried once for each kind, with a seed of its own */
+    size_t seeds, settings;
+    struct setting setting[SETTINGS_MAX]; /* tried once for each kind, with a seed of its own */
     size_t batch, epochs, patience;
     uint64_t seed;
 };
@@ -38,8 +44,8 @@ struct contest {
     struct dataset train, validation, test;
     struct abtest abtest;
     size_t parameters[KINDS_MAX], table_rows[KINDS_MAX];
-    double chosen[KINDS_MAX]; /* rate */
-    struct contest_run tuning[KINDS_MAX][RATES_MAX], run[KINDS_MAX][SEEDS_MAX];
+    struct setting chosen[KINDS_MAX];
+    struct contest_run tuning[KINDS_MAX][SETTINGS_MAX], run[KINDS_MAX][SEEDS_MAX];
     double seconds;
 };
 

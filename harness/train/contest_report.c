@@ -55,15 +55,16 @@ static const char *verdict(const struct student *d)
 
 static void report_models(const struct contest *c, FILE *out)
 {
-    fprintf(out,
-            "| model | learned outside tables | rows of tables | Adam's rate | best epoch, mean "
-            "|\n|---|---:|---:|---:|---:|\n");
+    fprintf(out, "| model | learned outside tables | rows of tables | Adam's rate | weight of "
+                 "conversions | best epoch, mean "
+                 "|\n|---|---:|---:|---:|---:|---:|\n");
     for (size_t k = 0; k < c->plan->kinds; k++) {
         double epochs = 0;
         for (size_t s = 0; s < c->plan->seeds; s++)
             epochs += (double)c->run[k][s].best_epoch / (double)c->plan->seeds;
-        fprintf(out, "| %s | %zu | %zu | %g | %.1f |\n", c->plan->kind[k]->name, c->parameters[k],
-                c->table_rows[k], c->chosen[k], epochs);
+        fprintf(out, "| %s | %zu | %zu | %g | %g | %.1f |\n", c->plan->kind[k]->name,
+                c->parameters[k], c->table_rows[k], c->chosen[k].rate, c->chosen[k].conversions,
+                epochs);
     }
 }
 

@@ -6,7 +6,8 @@
 bool losses_make(struct losses *l, const struct network *network, const struct kernel *kernel,
                  size_t rows_max, struct fault *fault)
 {
-    *l = (struct losses){.network = network, .kernel = kernel, .sequential = true};
+    *l =
+        (struct losses){.network = network, .kernel = kernel, .conversions = 1, .sequential = true};
     l->label = malloc(rows_max * (network->config.tasks + 1) * sizeof *l->label);
     l->row = malloc(rows_max * sizeof *l->row);
     if (l->label && l->row)
@@ -46,7 +47,7 @@ void losses_label(struct losses *l, const uint8_t *label, size_t rows)
             count[t] += y >= 0 && (t == 0 || !clicked || of[0] == 1);
         }
     for (size_t t = 0; t < labels; t++)
-        l->scale[t] = count[t] ? 1 / (float)count[t] : 0;
+        l->scale[t] = count[t] ? (t ? (float)l->conversions : 1) / (float)count[t] : 0;
 }
 
 /* ---- over all impressions -------------------------------------------------------------------- */

@@ -16,6 +16,7 @@
 struct losses {
     const struct network *network;
     const struct kernel *kernel; /* of the op `loss`                                      */
+    double conversions;          /* weight of the conversions' losses beside the clicks'       */
     bool sequential;             /* a conversion needs the one before                     */
     int32_t *label;              /* [rows_max, T + 1]: 0, 1 or -1, as the objective counts */
     float *row;                  /* [rows_max]: its share of the loss                     */

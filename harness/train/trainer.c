@@ -259,6 +259,7 @@ bool trainer_run(struct pass *pass, const struct dataset *train, const struct da
                         .progress = progress};
     *progress = (struct progress){.epoch = 0};
     pass->rates = training->rates;
+    pass->losses.conversions = training->conversions;
     pass->losses.sequential = training->sequential;
     t.order = malloc((train->rows + 1) * sizeof *t.order);
     t.best = malloc(parameters_learned(pass->parameters) * sizeof *t.best);

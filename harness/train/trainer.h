@@ -22,6 +22,7 @@ struct training {
     size_t patience; /* epochs that may go by without a better score on the validation rows */
     uint64_t seed;
     struct rates rates;
+    double conversions;     /* weight of the conversions' losses beside the clicks'    */
     bool sequential;        /* the pattern of the labels                               */
     const char *checkpoint; /* NULL: none                                              */
     size_t every;           /* steps from one checkpoint to the next; 0: one an epoch  */
