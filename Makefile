@@ -76,7 +76,7 @@ EKTM    := $(BUILD)/ektm
 # Those of the given goals that were asked for.
 asked = $(filter $(1),$(MAKECMDGOALS))
 
-.PHONY: all built deps deps-needed bench bench-frameworks test check check-neon-loop check-emulated plots report check-report format format-check lint clean help FORCE
+.PHONY: all built deps deps-needed bench bench-frameworks experiment test check check-neon-loop check-emulated plots report check-report format format-check lint clean help FORCE
 
 all: built ## build build/<arch>-<compiler>/ektm
 
@@ -96,6 +96,9 @@ bench-frameworks: built ## the whole model in PyTorch and ONNX Runtime, beside o
 	@[ "$(DEPS)" = no ] || [ -d $(ONNXRUNTIME) ] || npm install --silent --ignore-scripts --no-audit --no-fund \
 	    --prefix build/frameworks onnxruntime-node@1.20.1 || echo "bench-frameworks: goes on without ONNX Runtime" >&2
 	@$(EKTM) frameworks $(ARGS)
+
+experiment: built ## EKTM against its ablations and baselines on simulated data: results/experiment.md
+	@$(EKTM) experiment --out results/experiment.md $(ARGS)
 
 test: built ## prove it: unit tests, every kernel against the reference, planted bugs
 	EKTM=$(EKTM) $(BUILD)/tests/ektm-tests $(or $(ARGS),-j$(shell nproc) --timeout 240)
@@ -226,7 +229,7 @@ DEPS ?= yes
 
 # What the goals asked for run, on this machine or in the emulator. The bench compares with peers; where
 # none can be installed it runs without (DEPS=no).
-NEEDED := $(if $(call asked,bench bench-frameworks test check check-emulated check-neon-loop),$(if $(CROSS),$(PACKAGES_EMULATOR) $(PACKAGES_AARCH64),$(PACKAGES_RUN))) \
+NEEDED := $(if $(call asked,bench bench-frameworks experiment test check check-emulated check-neon-loop),$(if $(CROSS),$(PACKAGES_EMULATOR) $(PACKAGES_AARCH64),$(PACKAGES_RUN))) \
           $(if $(call asked,bench),$(PACKAGES_PEERS)) $(if $(call asked,bench-frameworks),$(PACKAGES_FRAMEWORKS)) $(if $(call asked,test),$(PACKAGES_TEST)) $(if $(call asked,check-emulated),$(PACKAGES_EMULATOR)) \
           $(if $(call asked,check-report),$(PACKAGES_RUN) $(PACKAGES_BROWSER)) $(if $(call asked,plots report check-report),$(PACKAGES_PLOTS)) \
           $(if $(call asked,format format-check lint),$(PACKAGES_LINT))

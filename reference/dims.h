@@ -18,6 +18,9 @@ enum axis {
     STEPS,   /* dependent steps of the `fma` probe                              */
     SUMS,    /* sums that the rows of the `gather` probe are added up to        */
     TOUCHED, /* different rows of the tables that a batch names                */
+    VECTORS, /* what a mixture weighs: OWN and SHARED vectors                   */
+    OWN,     /* vectors that belong to a task                                   */
+    SHARED,  /* vectors that tasks share                                        */
     AXES,
     AXIS_NONE = AXES /* ends an operand's list of axes */
 };

@@ -317,48 +317,56 @@ static struct tensor column_of(const struct tensor *from, size_t column)
 }
 
 /* Weight `index` of the first head, and as its ld the distance to the next head's. */
-static struct tensor of_all_heads(const struct ektm_memory *memory, size_t index)
+static struct tensor of_all_heads(const struct tensor *weight, size_t index)
 {
-    struct tensor t = memory->weight[index];
-    const char *next = memory->weight[index + HEAD_WEIGHTS].data;
+    struct tensor t = weight[index];
+    const char *next = weight[index + HEAD_WEIGHTS].data;
     t.ld = (size_t)(next - (const char *)t.data) / dtype_bytes(t.dtype);
     return t;
+}
+
+static struct tensor operand_of(const struct ektm_layer *l, const struct ektm_places *places,
+                                const struct ektm_binding *b)
+{
+    switch (b->source) {
+    case SOURCE_BUFFER:
+        return column_of(&places->buffer[b->index], b->column);
+    case SOURCE_WEIGHT:
+        return column_of(&places->weight[b->index], b->column);
+    case SOURCE_HEADS:
+        return of_all_heads(places->weight, b->index);
+    case SOURCE_TABLE:
+        return column_of(&places->table, b->index * l->dims.extent[ROWS] * places->table.ld);
+    case SOURCE_FIRST:
+        return places->first;
+    case SOURCE_NONE:
+        break;
+    }
+    return (struct tensor){.data = NULL};
+}
+
+struct call ektm_layer_call(const struct ektm_layer *l, const struct ektm_places *places,
+                            size_t rows)
+{
+    struct call call = {.dims = l->dims, .options = l->options};
+    call.dims.extent[BATCH] = rows;
+    if (l->op == &embedding_op)
+        call.dims.extent[IDS] = places->ids;
+    for (size_t i = 0; i < l->op->operands; i++) {
+        call.tensor[i] = operand_of(l, places, &l->binding[i]);
+        if (l->binding[i].source == SOURCE_WEIGHT && l->op->operand[i].axes[0] != AXIS_NONE &&
+            l->op->operand[i].axes[1] == AXIS_NONE)
+            call.tensor[i].ld = 1; /* a row of the file, such as [1, H], read as a vector */
+    }
+    return call;
 }
 
 struct call ektm_call(const struct ektm *model, const struct ektm_memory *memory, size_t layer,
                       size_t rows)
 {
-    const struct ektm_layer *l = &model->layer[layer];
-    struct call call = {.dims = l->dims, .options = l->options};
-    call.dims.extent[BATCH] = rows;
-    if (l->op == &embedding_op)
-        call.dims.extent[IDS] = memory->ids;
-    for (size_t i = 0; i < l->op->operands; i++) {
-        const struct ektm_binding *b = &l->binding[i];
-        switch (b->source) {
-        case SOURCE_NONE:
-            break;
-        case SOURCE_BUFFER:
-            call.tensor[i] = column_of(&memory->buffer[b->index], b->column);
-            break;
-        case SOURCE_WEIGHT:
-            call.tensor[i] = column_of(&memory->weight[b->index], b->column);
-            break;
-        case SOURCE_HEADS:
-            call.tensor[i] = of_all_heads(memory, b->index);
-            break;
-        case SOURCE_TABLE:
-            call.tensor[i] = memory->table;
-            break;
-        case SOURCE_FIRST:
-            call.tensor[i] = memory->first;
-            break;
-        }
-        if (b->source == SOURCE_WEIGHT && l->op->operand[i].axes[0] != AXIS_NONE &&
-            l->op->operand[i].axes[1] == AXIS_NONE)
-            call.tensor[i].ld = 1; /* a row of the file, such as [1, H], read as a vector */
-    }
-    return call;
+    const struct ektm_places places = {memory->weight, memory->buffer, memory->table, memory->first,
+                                       memory->ids};
+    return ektm_layer_call(&model->layer[layer], &places, rows);
 }
 
 void ektm_reference(const struct ektm *model, const struct ektm_memory *memory, size_t rows)

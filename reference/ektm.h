@@ -69,7 +69,7 @@ enum ektm_source {
     SOURCE_BUFFER, /* column `column` of buffer `index`                          */
     SOURCE_WEIGHT, /* column `column` of weight `index`                          */
     SOURCE_HEADS,  /* weight `index` of the first head and its like of the others */
-    SOURCE_TABLE,  /* all embedding tables, stacked                              */
+    SOURCE_TABLE,  /* all embedding tables, stacked: set `index` of them          */
     SOURCE_FIRST   /* the stacked row where each field's table begins            */
 };
 
@@ -123,6 +123,18 @@ struct ektm_memory {
     struct tensor buffer[BUFFERS];
     size_t ids; /* in BUFFER_IDS      */
 };
+
+/* Where the operands of a layer lie, whatever table it is of. Of several sets of tables, those of
+ * set `index` of a SOURCE_TABLE begin so many times ROWS rows behind the first one. */
+struct ektm_places {
+    const struct tensor *weight, *buffer;
+    struct tensor table, first;
+    size_t ids;
+};
+
+/* The call that computes `layer` for the first `rows` rows. */
+struct call ektm_layer_call(const struct ektm_layer *layer, const struct ektm_places *places,
+                            size_t rows);
 
 /* The call that computes entry `layer` for the first `rows` rows of the batch in `memory`. */
 struct call ektm_call(const struct ektm *model, const struct ektm_memory *memory, size_t layer,

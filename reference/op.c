@@ -17,10 +17,10 @@ const struct op *const ops[] = {
 const char *axis_name(enum axis axis)
 {
     static const char *const names[AXES] = {
-        [BATCH] = "BATCH",     [IN] = "IN",       [OUT] = "OUT",     [FIELDS] = "FIELDS",
-        [ROWS] = "ROWS",       [IDS] = "IDS",     [WIDTH] = "WIDTH", [TASKS] = "TASKS",
-        [HIDDEN] = "HIDDEN",   [HEADS] = "HEADS", [STEPS] = "STEPS", [SUMS] = "SUMS",
-        [TOUCHED] = "TOUCHED",
+        [BATCH] = "BATCH",     [IN] = "IN",           [OUT] = "OUT",     [FIELDS] = "FIELDS",
+        [ROWS] = "ROWS",       [IDS] = "IDS",         [WIDTH] = "WIDTH", [TASKS] = "TASKS",
+        [HIDDEN] = "HIDDEN",   [HEADS] = "HEADS",     [STEPS] = "STEPS", [SUMS] = "SUMS",
+        [TOUCHED] = "TOUCHED", [VECTORS] = "VECTORS", [OWN] = "OWN",     [SHARED] = "SHARED",
     };
     return names[axis];
 }

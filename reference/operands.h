@@ -210,6 +210,39 @@ enum {
     ADAGRAD_S      /* state [ROWS]: 0 before the first step                                   */
 };
 
+/* y = sum over n of softmax(logits)_n e_n, over VECTORS = OWN + SHARED vectors: experts behind a
+ * gate. The first OWN of them are a task's own, the others are shared. */
+enum {
+    MIXTURE_LOGITS, /* [BATCH, VECTORS], VECTORS at most PARTS_MAX */
+    MIXTURE_OWN,    /* [BATCH, OWN, WIDTH]    */
+    MIXTURE_SHARED, /* [BATCH, SHARED, WIDTH] */
+    MIXTURE_Y       /* out [BATCH, WIDTH]     */
+};
+enum { PARTS_MAX = TASKS_MAX + 8 };
+
+/* Its backward: what it read, then dy; the gradients of what it read, those of vectors as ReLU's.
+ */
+enum {
+    MIXTUREGRAD_DY = MIXTURE_Y, /* [BATCH, WIDTH]             */
+    MIXTUREGRAD_DLOGITS,        /* out [BATCH, VECTORS], +       */
+    MIXTUREGRAD_DOWN,           /* out [BATCH, OWN, WIDTH], +    */
+    MIXTUREGRAD_DSHARED         /* out [BATCH, SHARED, WIDTH], + */
+};
+
+/* s_n = k_n . q_n / sqrt(WIDTH): scores of an attention of each vector to itself. */
+enum {
+    MATCH_K, /* [BATCH, VECTORS, WIDTH] */
+    MATCH_Q, /* [BATCH, VECTORS, WIDTH] */
+    MATCH_S  /* out [BATCH, VECTORS]    */
+};
+
+/* Its backward: what it read, then ds. */
+enum {
+    MATCHGRAD_DS = MATCH_S, /* [BATCH, VECTORS]            */
+    MATCHGRAD_DK,           /* out [BATCH, VECTORS, WIDTH], + */
+    MATCHGRAD_DQ            /* out [BATCH, VECTORS, WIDTH], + */
+};
+
 /* ---- probes -----------------------------------------------------------------------------------
  */
 

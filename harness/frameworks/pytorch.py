@@ -2,10 +2,14 @@
 
     pytorch.py --folder F --mode eager|torchscript --threads N
     pytorch.py --folder F --mode export
+    pytorch.py --folder F --mode train --threads N
 
 The folder holds weights.safetensors, ids.i32, bags.i32 and dense.f32 (see harness/frameworks.c). The
 worker says hello, then answers lines: "batch N" (ready), "predict FILE" (done), "time CALLS UNTIMED" (ns X): so many calls
 after UNTIMED ns of others, since it was stopped while others computed.
+
+To train, the folder holds label.i32, too, and weights base.*: a call is then a step of Adam and of row-wise
+Adagrad. In place of "predict" there is "losses N": so many steps, and the loss before each (loss X ..).
 """
 
 import argparse
@@ -108,7 +112,8 @@ class Model(torch.nn.Module):
         f = f * torch.rsqrt(torch.clamp((f * f).sum(-1, keepdim=True), min=1e-37))
         return torch.softmax(torch.matmul(f, f.transpose(-1, -2)) / self.tau, -1)
 
-    def after_embedding(self, x, dense):
+    def logits(self, x, dense):
+        """Those of all heads, [rows, T + 1], and the CVR towers, [T, rows, d]."""
         if self.project is not None:
             x = torch.cat([x, F.linear(dense, *self.project)], 1)
         for weight, bias in self.bottom:
@@ -123,7 +128,10 @@ class Model(torch.nn.Module):
         gate = torch.sigmoid(torch.baddbmm(self.g_bias, torch.cat([f_cvr, m], 2), self.g))
         heads = torch.cat([by_task[:1], f_cvr + gate * m])
         hidden = F.relu(torch.baddbmm(self.u_bias, heads, self.u))
-        return torch.sigmoid(torch.baddbmm(self.v, hidden, self.w)).squeeze(2).transpose(0, 1)
+        return torch.baddbmm(self.v, hidden, self.w).squeeze(2).transpose(0, 1), f_cvr
+
+    def after_embedding(self, x, dense):
+        return torch.sigmoid(self.logits(x, dense)[0])
 
 
 class OneHot(Model):
@@ -155,6 +163,87 @@ class Exported(Model):
 class ExportedOneHot(Model):
     def forward(self, table, ids, dense):
         return self.after_embedding(F.embedding(ids, table).flatten(1), dense)
+
+
+class Training:
+    """Steps of training: EKTM.md, T1 to T5 with alpha = 0.1, beta = gamma = 1; Adam with L2 on what is
+    dense, row-wise Adagrad on the rows of the table that a batch names."""
+
+    def __init__(self, folder, table, fields, tensors, metadata, rates):
+        self.model, self.fields = Model(tensors, metadata), fields
+        tensor = lambda name: torch.from_numpy(numpy.ascontiguousarray(tensors[name]))
+        tasks = range(1, self.model.tasks + 1)
+        self.r = torch.stack([tensor(f"base.{i}.weight") for i in tasks]).transpose(1, 2).contiguous()
+        self.r0 = torch.stack([tensor(f"base.{i}.bias") for i in tasks]).unsqueeze(1)
+        of_model = [self.model.tower, self.model.tower_bias, self.model.a, self.model.a_bias, self.model.g,
+                    self.model.g_bias, self.model.u, self.model.u_bias, self.model.w, self.model.v]
+        of_model += [t for pair in self.model.bottom for t in pair] + list(self.model.project or [])
+        dense = [t.requires_grad_() for t in of_model + [self.r, self.r0]]
+        self.table = torch.from_numpy(table.copy()).requires_grad_()
+        self.sums = torch.zeros(len(table))
+        self.table_rate = rates[1]
+        self.adam = torch.optim.Adam(dense, lr=rates[0], weight_decay=rates[2], foreach=True)
+        label = numpy.fromfile(os.path.join(folder, "label.i32"), dtype=numpy.int32)
+        self.label = torch.from_numpy(label.reshape(-1, self.model.tasks + 1))
+
+    def embed(self, inputs):
+        if len(inputs) == 2:
+            return F.embedding(inputs[0], self.table, sparse=True).flatten(1)
+        x = F.embedding_bag(inputs[0], self.table, inputs[1], mode="sum", sparse=True)
+        return x.view(-1, self.fields * self.table.shape[1])
+
+    def loss(self, inputs, label):
+        logits, f = self.model.logits(self.embed(inputs), inputs[-1])
+        base = torch.baddbmm(self.r0, f, self.r).squeeze(2).transpose(0, 1)
+        counts = (label[:, 1:] >= 0) & (label[:, :1] == 1)
+        y = label.clamp(min=0).to(logits.dtype)
+        bce = lambda x, target: F.binary_cross_entropy_with_logits(x, target, reduction="none")
+        p, q = torch.sigmoid(logits[:, 1:]), torch.sigmoid(base).detach()
+        of_cvr = y[:, 1:]
+        hard = 1 + (of_cvr - q).abs()
+        help = of_cvr * F.relu(q - p) + (1 - of_cvr) * F.relu(p - q)
+        each = hard * bce(logits[:, 1:], of_cvr) + bce(base, of_cvr) + 0.1 * help
+        scale = 1 / counts.sum(0).clamp(min=1)
+        return bce(logits[:, 0], y[:, 0]).mean() + (each * counts * scale).sum()
+
+    def step(self, inputs, label):
+        loss = self.loss(inputs, label)
+        self.adam.zero_grad(set_to_none=True)
+        self.table.grad = None
+        loss.backward()
+        self.adam.step()
+        with torch.no_grad():
+            grad = self.table.grad.coalesce()
+            row, g = grad.indices()[0], grad.values()
+            sums = self.sums[row] + (g * g).mean(1)
+            self.sums[row] = sums
+            self.table[row] -= self.table_rate * g / (sums.sqrt() + 1e-8).unsqueeze(1)
+        return loss
+
+
+def train(training, rows):
+    print(f"hello {torch.__version__} training", flush=True)
+    rounds = None
+    for line in sys.stdin:
+        word, _, rest = line.strip().partition(" ")
+        if word == "batch":
+            size = int(rest)
+            batches = [(rows.batch(b, size), training.label[b : b + size])
+                       for b in range(0, rows.count - size + 1, size)]
+            rounds = itertools.cycle(batches)
+            print("ready", flush=True)
+        elif word == "losses":
+            losses = [training.step(*next(rounds)).item() for _ in range(int(rest))]
+            print("loss", *losses, flush=True)
+        elif word == "time":
+            calls, untimed = map(int, rest.split())
+            woken = time.perf_counter_ns()
+            while time.perf_counter_ns() - woken < untimed:
+                training.step(*next(rounds))
+            begin = time.perf_counter_ns()
+            for _ in range(calls):
+                training.step(*next(rounds))
+            print("ns", time.perf_counter_ns() - begin, flush=True)
 
 
 def stacked_table(tensors, fields):
@@ -217,8 +306,9 @@ def serve(model, rows, name):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--folder", required=True)
-    parser.add_argument("--mode", required=True, choices=["eager", "torchscript", "export"])
+    parser.add_argument("--mode", required=True, choices=["eager", "torchscript", "export", "train"])
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rates", type=float, nargs=3, metavar=("ADAM", "ADAGRAD", "L2"))
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.set_num_interop_threads(1)
@@ -227,6 +317,9 @@ def main():
     sizes = [len(tensors[f"embedding.{f}.weight"]) for f in range(fields)]
     rows = Rows(arguments.folder, fields, numpy.cumsum([0] + sizes[:-1]))
     table = stacked_table(tensors, fields)
+    if arguments.mode == "train":
+        train(Training(arguments.folder, table, fields, tensors, metadata, arguments.rates), rows)
+        return
     with torch.inference_mode(arguments.mode == "eager"), torch.no_grad():
         if arguments.mode == "export":
             export(arguments.folder, rows, table, tensors, metadata)

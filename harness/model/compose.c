@@ -26,6 +26,12 @@ static const struct kernel *borrow(const struct op *op, enum dtype dtype, enum i
     return baseline ? baseline : find(op, DTYPE_F32, "reference", ISA_SCALAR);
 }
 
+const struct kernel *kernel_for(const struct op *op, const struct backend *backend, enum isa isa)
+{
+    const struct kernel *own = find(op, DTYPE_F32, backend->name, isa);
+    return own ? own : borrow(op, DTYPE_F32, isa);
+}
+
 /* Adds the layer and its kernel to `text`, once for all tasks that have the same one. */
 static void note(const struct composed *composed, size_t layer, char *text, size_t size)
 {

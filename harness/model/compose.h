@@ -36,6 +36,9 @@ bool compose_backend(struct composed *composed, const struct model *model,
                      struct fault *fault);
 void composed_free(struct composed *composed);
 
+/* The backend's f32 kernel of an op at that ISA, or the one that stands in for it. */
+const struct kernel *kernel_for(const struct op *op, const struct backend *backend, enum isa isa);
+
 /* The best usable ISA that the backend has kernels for. False: none runs here, with the reason. */
 bool backend_best_isa(const struct backend *backend, enum isa *isa, char *reason, size_t size);
 

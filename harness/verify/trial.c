@@ -87,6 +87,20 @@ static const struct awkward {
     AWKWARD("adagrad", FIELDS, {1, 2, 3, 5, 16}),
     AWKWARD("adagrad", WIDTH, WIDTHS),
     AWKWARD("adagrad", TOUCHED, {0, 1, 2, 3, 7, 23, 64}),
+    AWKWARD("mixture", BATCH, FEW_ROWS),
+    AWKWARD("mixture", OWN, {1, 2, 3, 5}),
+    AWKWARD("mixture", SHARED, {1, 2, 4}),
+    AWKWARD("mixture", WIDTH, WIDTHS),
+    AWKWARD("mixturegrad", BATCH, FEW_ROWS),
+    AWKWARD("mixturegrad", OWN, {1, 2, 3, 5}),
+    AWKWARD("mixturegrad", SHARED, {1, 2, 4}),
+    AWKWARD("mixturegrad", WIDTH, WIDTHS),
+    AWKWARD("match", BATCH, FEW_ROWS),
+    AWKWARD("match", VECTORS, {1, 2, 3}),
+    AWKWARD("match", WIDTH, WIDTHS),
+    AWKWARD("matchgrad", BATCH, FEW_ROWS),
+    AWKWARD("matchgrad", VECTORS, {1, 2, 3}),
+    AWKWARD("matchgrad", WIDTH, WIDTHS),
     AWKWARD("fma", WIDTH, WIDTHS),
     AWKWARD("fma", STEPS, {0, 1, 2, 3, 7, 17, 100}),
     AWKWARD("dot", WIDTH, WIDTHS),
@@ -180,6 +194,8 @@ struct trial awkward_trial(const struct op *op, size_t index, uint64_t seed)
         extent[HEADS] = extent[TASKS] + 1;
     if (strcmp(op->name, "adagrad") == 0)
         extent[ROWS] = extent[TOUCHED] + trial.seed % 9;
+    if (extent[OWN])
+        extent[VECTORS] = extent[OWN] + extent[SHARED];
     if (strcmp(op->name, "stream") == 0) {
         size_t mode = index % STREAM_MODES, length = extent[IN];
         extent[IN] = mode == 1 ? 1 : length;
