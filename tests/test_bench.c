@@ -654,3 +654,27 @@ Test(plan, jobs_follow_what_they_need)
     cr_assert_float_eq(shares, plan.shares, 1e-9);
     plan_free(&plan);
 }
+
+static size_t loads_of(struct arguments arguments)
+{
+    struct plan plan;
+    size_t loads = 0;
+    arguments.tile = TILE_UNSET;
+    plan_for(&plan, &arguments, "pack:1 l3:1 core:2 pu:1");
+    for (size_t j = 0; j < plan.jobs; j++)
+        loads += plan.job[j].kind == JOB_LOAD;
+    plan_free(&plan);
+    return loads;
+}
+
+/* Whoever chooses what is timed does not ask for a server, and a first answer has no time for it.
+ */
+Test(plan, a_whole_run_ends_under_load)
+{
+    cr_expect_eq(loads_of((struct arguments){.seed = 1}), 1);
+    cr_expect_eq(loads_of((struct arguments){.full = true}), 4, "one of each preset");
+    cr_expect_eq(loads_of((struct arguments){.quick = true}), 0);
+    cr_expect_eq(loads_of((struct arguments){.batch = {1, {64}}}), 0);
+    cr_expect_eq(loads_of((struct arguments){.backend = {1, {"compiler"}}}), 0);
+    cr_expect_eq(loads_of((struct arguments){.op = {1, {"dense"}}}), 0);
+}

@@ -283,12 +283,32 @@ static size_t choose(const struct load_settings *settings, const struct models *
     return count;
 }
 
-/* When this one of `left` has used its share of the time that is left. */
-static uint64_t deadline_of(const struct load_settings *settings, uint64_t begin, size_t left)
+/* ns of its budget that are left; INFINITY: it has none. */
+static double time_left(const struct load_settings *settings, uint64_t begin)
 {
-    const double budget = settings->effort.budget * 1e9, used = (double)(clock_now() - begin);
-    const double share = fmax(budget - used, 0) / (double)left;
-    return budget > 0 ? clock_now() + (uint64_t)share : 0;
+    const double budget = settings->effort.budget * 1e9;
+    return budget > 0 ? budget - (double)(clock_now() - begin) : INFINITY;
+}
+
+/* When this one of `left` configurations has used its share of the time; 0: never. */
+static uint64_t deadline_of(double ns, size_t left)
+{
+    return isinf(ns) ? 0 : clock_now() + (uint64_t)(fmax(ns, 0) / (double)left);
+}
+
+/* Says that there was no time for it. */
+static bool skip(struct run *run, const struct models *models, const struct contender *c,
+                 const struct layout *layout, struct fault *fault)
+{
+    char reason[80];
+    json_t *record = record_new(KIND_SKIP, run->journal.run);
+    contender_describe(record, c);
+    record_text(record, "preset", models->subject->preset->name);
+    record_text(record, "verdict", "skipped");
+    snprintf(reason, sizeof reason, "layout %s under load: no time is left in a quick run",
+             layout->name);
+    record_text(record, "reason", reason);
+    return journal_add(&run->journal, record, fault);
 }
 
 bool load_run(const struct load_settings *settings, struct run *run, struct models *models,
@@ -300,10 +320,14 @@ bool load_run(const struct load_settings *settings, struct run *run, struct mode
         return false;
     const size_t layouts = settings->layouts.count,
                  all = choose(settings, models, chosen) * layouts;
-    for (size_t i = 0; i < all && !*run->stop; i++)
-        if (!run_layout(settings, run, models, chosen[i / layouts],
-                        &settings->layouts.layout[i % layouts],
-                        deadline_of(settings, begin, all - i), fault))
-            return false;
-    return true;
+    bool fine = true;
+    for (size_t i = 0; i < all && fine && !*run->stop; i++) {
+        const struct contender *c = chosen[i / layouts];
+        const struct layout *layout = &settings->layouts.layout[i % layouts];
+        const double left = time_left(settings, begin);
+        fine = left > 0
+                   ? run_layout(settings, run, models, c, layout, deadline_of(left, all - i), fault)
+                   : skip(run, models, c, layout, fault);
+    }
+    return fine;
 }

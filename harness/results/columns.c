@@ -235,8 +235,9 @@ const struct column record_columns[] = {
     {"holds", TYPE_TEXT, "", 0, LOAD,
      "whether the run keeps to it: `yes`, `no`, or `unknown` where the interval holds both"},
     {"finding", TYPE_TEXT, "", LOAD, 0,
-     "`point`: one run; `highest`: the outcome of a search, whose `offered` is the rate found, run "
-     "once more"},
+     "`point`: one rate, or a closed loop; `highest`: the outcome of a search: `offered` is the "
+     "rate "
+     "found, and the rest what confirmed it"},
     {"highest", TYPE_INTERVAL, "query/s", 0, LOAD,
      "most queries a second that keep to the objective: the rate found; `lo`: the highest up to it "
      "that did so beyond doubt; `hi`: the lowest above it that did not"},
