@@ -216,9 +216,10 @@ bool contest_run(struct contest *c, const struct contest_plan *plan, const struc
     memset(c, 0, sizeof *c);
     c->plan = plan;
     jobs.job = calloc(KINDS_MAX * (SEEDS_MAX + SETTINGS_MAX), sizeof *jobs.job);
-    const bool fine = (jobs.job || fault_memory(fault, "the list of trainings")) &&
-                      make_rows(c, fault) && tune(&jobs, team, fault) &&
-                      compete(&jobs, team, fault);
+    if (!jobs.job)
+        return fault_memory(fault, "the list of trainings");
+    const bool fine =
+        make_rows(c, fault) && tune(&jobs, team, fault) && compete(&jobs, team, fault);
     free(jobs.job);
     c->seconds = (double)(clock_now() - begin) / 1e9;
     if (!fine)
