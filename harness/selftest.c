@@ -143,6 +143,8 @@ static bool is_chosen(const struct arguments *a, const struct kernel *kernel)
     if (kernel->op->probe || !arguments_admit(a, kernel) ||
         !kernel_usable(kernel, reason, sizeof reason))
         return false;
+    if (kernel->op->training) /* no layer of the preset */
+        return false;
     if (a->kernel.count || a->backend.count)
         return true;
     bool plain = strcmp(kernel->backend->name, "compiler") == 0;

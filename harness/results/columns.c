@@ -82,9 +82,8 @@ const struct column record_columns[] = {
     /* what was timed */
     {"op", TYPE_TEXT, "", TIMED, SKIP, "the op; `model` for a whole forward pass"},
     {"layer", TYPE_TEXT, "", KERNEL, SKIP | CEILING,
-     "the model's layer, or a fusion of some (`transfer`, `heads`); one of each per-task layer; of "
-     "a "
-     "ceiling taken beside one, or `model`"},
+     "the model's layer, a fusion of some (`transfer`, `heads`), or a part of its training step "
+     "(`bottom.0.dx`); one of each per-task layer; of a ceiling taken beside one, or `model`"},
     {"preset", TYPE_TEXT, "", COMPARED, SKIP | CEILING,
      "sizes of the model; a ceiling has one where it was taken beside kernels of that, in the same "
      "rounds of samples"},

@@ -73,7 +73,7 @@ static const struct awkward {
                                 17, 23, 31, 32, 33, 47, 48, 49, 63, 64, 65, 129, 257, 300}),
     AWKWARD("gategrad", BATCH, FEW_ROWS),
     AWKWARD("gategrad", WIDTH, WIDTHS),
-    AWKWARD("routergrad", BATCH, FEW_ROWS),
+    AWKWARD("routergrad", BATCH, {0, 1, 2, 3, 5}),
     AWKWARD("routergrad", TASKS, {1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 16, 17, 33, TASKS_MAX}),
     AWKWARD("routergrad", WIDTH, WIDTHS),
     AWKWARD("similaritygrad", BATCH, ROWS_OF_BATCH),
