@@ -65,7 +65,7 @@ bool dataset_reserve(struct dataset *d, size_t rows, size_t ids, struct fault *f
                             UINT32_MAX);
     if ((rows_room > d->rows_room || !d->bag) && !make_rows(d, rows_room))
         return fault_memory(fault, "the rows of a data set");
-    if (ids_room > d->ids_room && !resize(&d->id, sizeof *d->id, ids_room))
+    if ((ids_room > d->ids_room || !d->id) && !resize(&d->id, sizeof *d->id, ids_room))
         return fault_memory(fault, "the ids of a data set");
     d->ids_room = ids_room;
     return true;

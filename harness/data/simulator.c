@@ -463,6 +463,30 @@ static bool calibrate(struct simulator *sim, struct fault *fault)
 
 /* ---- making ---------------------------------------------------------------------------------- */
 
+static double product(const float *a, const float *b, size_t count)
+{
+    double sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += (double)(a[i] * b[i]);
+    return sum;
+}
+
+/* Makes `weight` a unit vector, orthogonal to `others` before it, as many as there can be. */
+static void straighten(float *weight, size_t dense, size_t others)
+{
+    for (size_t o = 1; o <= others; o++) {
+        const float *other = weight - o * dense;
+        const double along = product(weight, other, dense);
+        for (size_t d = 0; d < dense; d++)
+            weight[d] -= (float)along * other[d];
+    }
+    const double length = sqrt(product(weight, weight, dense));
+    for (size_t d = 0; d < dense; d++)
+        weight[d] /= (float)length;
+}
+
+/* What dense features mean to each block: directions that have nothing in common, as far as there
+ * are as many dense features as blocks. */
 static bool make_weights(struct simulator *sim, struct fault *fault)
 {
     const struct simulation *s = &sim->simulation;
@@ -472,13 +496,9 @@ static bool make_weights(struct simulator *sim, struct fault *fault)
     for (size_t block = 0; block < sim->blocks; block++) {
         struct random r = stream(s, FOR_DENSE, block);
         float *weight = sim->weight + block * s->dense;
-        double squares = 0;
-        for (size_t d = 0; d < s->dense; d++) {
-            weight[d] = (float)normal(&r);
-            squares += (double)(weight[d] * weight[d]);
-        }
         for (size_t d = 0; d < s->dense; d++)
-            weight[d] /= (float)sqrt(squares);
+            weight[d] = (float)normal(&r);
+        straighten(weight, s->dense, s->dense ? block % s->dense : 0);
     }
     return true;
 }
