@@ -142,9 +142,9 @@ int experiment_command(int argc, char **argv)
     const struct own_option own[] = {
         {"seeds", "N", "Trainings of each model (5)", .number = &typed.seeds, .low = 2,
          .high = SEEDS_MAX},
-        {"train", "N", "Rows to learn from (150000)", .number = &typed.train, .low = 1000,
+        {"train", "N", "Rows to learn from (100000)", .number = &typed.train, .low = 1000,
          .high = 1e9},
-        {"requests", "N", "Requests of the A/B test (10000)", .number = &typed.requests, .low = 10,
+        {"requests", "N", "Requests of the A/B test (5000)", .number = &typed.requests, .low = 10,
          .high = 1e8},
         {"epochs", "N", "At most so many epochs (8)", .number = &typed.epochs, .low = 1,
          .high = 1000},
@@ -159,9 +159,9 @@ int experiment_command(int argc, char **argv)
         "with unrelated ones, and lets them rank fresh requests: a report in Markdown.",
         argc, argv);
     if (!typed.train)
-        typed.train = a.quick ? 8000 : 150000;
+        typed.train = a.quick ? 8000 : 100000;
     if (!typed.requests)
-        typed.requests = a.quick ? 200 : 10000;
+        typed.requests = a.quick ? 200 : 5000;
     if (a.quick) {
         typed.seeds = 2;
         typed.epochs = 1;

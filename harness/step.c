@@ -290,7 +290,7 @@ static bool sample(struct session *s, struct worker *worker, struct fault *fault
 {
     const struct clock_quality clock = clock_measure();
     const struct sampling sampling = {.clock = &clock,
-                                      .budget = s->arguments->quick ? 2e9 : 2e10,
+                                      .budget = s->arguments->quick ? 3e8 : 2e10,
                                       .sample = 1e6,
                                       .warm_up = 1e8,
                                       .stride = WORKER_STRIDE,

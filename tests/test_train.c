@@ -1,5 +1,6 @@
 /* `ektm train`, as a user gives it, and the losses that it adds to EKTM's. */
 #include "harness/measure/student.h"
+#include "harness/train/abtest.h"
 #include "harness/train/losses.h"
 #include "tests/shell.h"
 
@@ -100,6 +101,48 @@ Test(train, experiment_reports_every_model)
         cr_expect(contains("r", k->name), "%s", k->name);
     cr_expect(contains("r", "## Unrelated tasks"));
     cr_expect(contains("r", "Simulated A/B test: 20 fresh requests"));
+}
+
+Test(train, a_step_is_timed_by_layers_and_as_a_whole)
+{
+    cr_assert_eq(run("EKTM step --preset tiny --batch 64 --threads 1 --quick > @/s 2> @/talk"), 0,
+                 "%s", text_of("talk"));
+    cr_expect(contains("s", "whole step"));
+    cr_expect(contains("s", "weightgrad_f32_"));
+    cr_expect_eq(
+        run("EKTM_PYTHON=/bin/false EKTM step --preset tiny --batch 64 --threads 1 --quick "
+            "--pytorch > @/s 2> @/talk"),
+        0, "%s", text_of("talk"));
+    cr_expect(contains("s", "skipped pytorch"));
+}
+
+/* ---- A/B test -------------------------------------------------------------------------------- */
+
+/* True probabilities earn most; worse ones less; those that are all alike about what chance does.
+ */
+Test(train, what_is_known_better_earns_more)
+{
+    struct simulation simulation;
+    struct simulator simulator;
+    struct abtest test;
+    struct fault fault;
+    simulation_default(&simulation, ektm_preset_find("tiny"));
+    cr_assert(simulator_make(&simulator, &simulation, &fault));
+    cr_assert(abtest_make(&test, &simulator, 1 << 20, 300, &fault));
+    const size_t count = test.rows.rows * (test.rows.tasks + 1);
+    float *p = malloc(count * sizeof *p);
+    for (size_t i = 0; i < count; i++)
+        p[i] = (float)test.rows.truth[i];
+    const struct earnings best = abtest_play(&test, NULL), same = abtest_play(&test, p);
+    cr_expect_float_eq(same.revenue, best.revenue, 1e-3 * best.revenue);
+    for (size_t i = 0; i < count; i++)
+        p[i] = sqrtf(p[i] * 1e-2F);
+    const struct earnings worse = abtest_play(&test, p), random = abtest_random(&test);
+    cr_expect_lt(worse.revenue, best.revenue);
+    cr_expect_lt(random.revenue, worse.revenue);
+    free(p);
+    abtest_free(&test);
+    simulator_free(&simulator);
 }
 
 /* ---- losses over all impressions ------------------------------------------------------------- */

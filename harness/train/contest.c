@@ -84,11 +84,10 @@ static bool sizes_of(const struct contest *c, size_t kind, struct ektm_config *c
 static bool play(struct contest *c, struct pass *pass, struct contest_run *run, struct fault *fault)
 {
     const struct dataset *rows = &c->abtest.rows;
-    struct scores ignored;
     float *p = malloc(rows->rows * (rows->tasks + 1) * sizeof *p);
     const bool fine = (p || fault_memory(fault, "predictions")) &&
-                      trainer_score(pass, &c->test, &run->scores, NULL, fault) &&
-                      trainer_score(pass, rows, &ignored, p, fault);
+                      trainer_score(pass, &c->test, &run->scores, fault) &&
+                      trainer_predict(pass, rows, p, fault);
     if (fine) {
         run->earnings = abtest_play(&c->abtest, p);
         run->conversions = 0;
@@ -216,9 +215,10 @@ bool contest_run(struct contest *c, const struct contest_plan *plan, const struc
     memset(c, 0, sizeof *c);
     c->plan = plan;
     jobs.job = calloc(KINDS_MAX * (SEEDS_MAX + SETTINGS_MAX), sizeof *jobs.job);
-    const bool fine = (jobs.job || fault_memory(fault, "the list of trainings")) &&
-                      make_rows(c, fault) && tune(&jobs, team, fault) &&
-                      compete(&jobs, team, fault);
+    if (!jobs.job)
+        return fault_memory(fault, "the list of trainings");
+    const bool fine =
+        make_rows(c, fault) && tune(&jobs, team, fault) && compete(&jobs, team, fault);
     free(jobs.job);
     c->seconds = (double)(clock_now() - begin) / 1e9;
     if (!fine)

@@ -52,7 +52,7 @@ static void score_task(const struct dataset *d, const float *p, size_t task,
     s->ctcvr[task] = area_under_curve(column->p, column->label, d->rows, column->scratch);
 }
 
-static bool predict(struct pass *pass, const struct dataset *d, float *p, struct fault *fault)
+bool trainer_predict(struct pass *pass, const struct dataset *d, float *p, struct fault *fault)
 {
     const size_t labels = d->tasks + 1, most = pass->batch.activations.rows_max;
     uint32_t *row = malloc(most * sizeof *row);
@@ -69,23 +69,22 @@ static bool predict(struct pass *pass, const struct dataset *d, float *p, struct
     return fine;
 }
 
-bool trainer_score(struct pass *pass, const struct dataset *d, struct scores *scores, float *kept,
+bool trainer_score(struct pass *pass, const struct dataset *d, struct scores *scores,
                    struct fault *fault)
 {
-    float *p = kept ? kept : malloc(d->rows * (d->tasks + 1) * sizeof *p);
+    float *p = malloc(d->rows * (d->tasks + 1) * sizeof *p);
     struct column column = {malloc((d->rows + 1) * sizeof(double)), malloc(d->rows + 1),
                             malloc((2 * d->rows + 1) * sizeof(size_t))};
     bool fine = (p && column.p && column.label && column.scratch) ||
                 fault_memory(fault, "the predictions of the rows");
-    fine = fine && predict(pass, d, p, fault);
+    fine = fine && trainer_predict(pass, d, p, fault);
     scores->tasks = d->tasks;
     for (size_t t = 0; t <= d->tasks && fine; t++)
         score_task(d, p, t, &column, scores);
     free(column.p);
     free(column.label);
     free(column.scratch);
-    if (!kept)
-        free(p);
+    free(p);
     return fine;
 }
 
@@ -194,7 +193,7 @@ static bool end_epoch(const struct trainer *t, double seconds, struct fault *fau
 {
     struct progress *g = t->progress;
     struct scores scores;
-    if (!trainer_score(t->pass, t->validation, &scores, NULL, fault))
+    if (!trainer_score(t->pass, t->validation, &scores, fault))
         return false;
     const double mean = scores_mean(&scores);
     tell(t, &scores, seconds);

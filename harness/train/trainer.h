@@ -38,8 +38,11 @@ struct progress {
     double best, loss;  /* mean AUC; sum of this epoch's losses           */
 };
 
-/* Predicts all rows and scores them. `p` [rows, T + 1], or NULL: predictions are not kept. */
-bool trainer_score(struct pass *pass, const struct dataset *data, struct scores *scores, float *p,
+/* Predicts all rows: pCTR, pCVR_1 .. pCVR_T of each, to `p` [rows, T + 1]. */
+bool trainer_predict(struct pass *pass, const struct dataset *data, float *p, struct fault *fault);
+
+/* Predicts all rows and scores them. */
+bool trainer_score(struct pass *pass, const struct dataset *data, struct scores *scores,
                    struct fault *fault);
 
 /* Trains, from the checkpoint if there is one, and leaves what scored best on the validation rows.
