@@ -323,3 +323,20 @@ Test(load_queueing, the_knee_is_where_the_median_doubles)
     cr_expect(found.knee > 450 && found.knee < 550, "%g", found.knee);
     outcome_free(&s.outcome);
 }
+
+/* A search that is late from the start still ends with a rate that holds and one that does not. */
+Test(load_queueing, a_late_search_has_both_ends)
+{
+    struct objective objective;
+    struct fault fault;
+    struct found found;
+    struct search late = search;
+    late.deadline = 1;
+    cr_assert(objective_parse(&objective, "p99=8ms", &fault), "%s", fault.text);
+    struct simulated s = {.queue = 0, .queries = 2000, .objective = &objective};
+    cr_assert(search_highest(&late, attempt_simulated, &s, &found, &fault), "%s", fault.text);
+    cr_assert(found.any);
+    cr_expect(found.low <= found.rate && found.rate < found.high && isfinite(found.high));
+    cr_expect_lt(found.attempts, 8);
+    outcome_free(&s.outcome);
+}

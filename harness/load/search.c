@@ -4,8 +4,8 @@
 
 #include <math.h>
 
-#define STEP_UP   1.4
-#define STEP_DOWN 2
+#define STEP      1.4
+#define LONG_STEP 2
 
 /* Of the rate to begin with: below, queries hardly ever meet. */
 enum { LOWEST = 4 };
@@ -74,7 +74,16 @@ static const struct attempt *last_of(const struct hunt *hunt)
     return &hunt->found->attempt[hunt->found->attempts - 1];
 }
 
-/* Steps up or down until rates on both sides are known. One is tried however late it is. */
+/* Whether a rate that holds is still to be looked for, as long as there is time and hope, or, above
+ * one, a rate that does not, which ends early. */
+static bool is_open(const struct hunt *hunt, double next)
+{
+    if (hunt->low > 0)
+        return isinf(hunt->high) && has_attempts_left(hunt);
+    return has_time_left(hunt) && next >= hunt->search->start / LOWEST;
+}
+
+/* Steps up or down until rates on both sides are known: in longer steps when it is late. */
 static bool bracket(struct hunt *hunt, struct fault *fault)
 {
     const struct search *s = hunt->search;
@@ -82,9 +91,9 @@ static bool bracket(struct hunt *hunt, struct fault *fault)
     do {
         if (!try_rate(hunt, rate, s->runs, false, fault))
             return false;
-        rate = last_of(hunt)->kept ? rate * STEP_UP : rate / STEP_DOWN;
-    } while (has_time_left(hunt) && rate >= s->start / LOWEST &&
-             (hunt->low == 0 || isinf(hunt->high)));
+        const double up = has_time_left(hunt) ? STEP : LONG_STEP;
+        rate = last_of(hunt)->kept ? rate * up : rate / LONG_STEP;
+    } while (is_open(hunt, rate));
     return true;
 }
 
@@ -112,7 +121,7 @@ static bool confirm(struct hunt *hunt, struct fault *fault)
             return false;
         hunt->found->any = is_confirmed(s, last_of(hunt));
         hunt->found->rate = rate;
-        rate /= has_time_left(hunt) ? sqrt(s->ratio) : STEP_UP;
+        rate /= has_time_left(hunt) ? sqrt(s->ratio) : STEP;
     }
     return true;
 }
