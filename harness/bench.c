@@ -66,7 +66,7 @@ static bool run_load(struct bench *bench, struct fault *fault)
     enum isa isa;
     if (!load_settings_make(&settings, &usual, &run->topology, true, fault))
         return false;
-    settings.only = backend_best(&isa);
+    settings.only = predictor_best(&isa);
     const bool fine = load_run(&settings, run, &bench->models, fault);
     load_settings_free(&settings);
     return fine;

@@ -3,6 +3,7 @@
 #include "harness/arguments.h"
 #include "harness/command.h"
 #include "harness/fault.h"
+#include "harness/train/backend.h"
 #include "harness/train/contest.h"
 
 #include "build.h"

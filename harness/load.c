@@ -56,7 +56,7 @@ static void settle(struct arguments *arguments)
 {
     enum isa isa;
     if (!arguments->backend.count)
-        arguments->backend = (struct names){1, {backend_best(&isa)->name}};
+        arguments->backend = (struct names){1, {predictor_best(&isa)->name}};
     arguments->batch = (struct sizes){1, {JUDGED_ROWS}};
 }
 

@@ -5,7 +5,7 @@
 #include "harness/frameworks/worker.h"
 #include "harness/measure/sample.h"
 #include "harness/model/inputs.h"
-#include "harness/model/predictor.h"
+#include "harness/train/backend.h"
 #include "harness/random.h"
 #include "harness/train/pass.h"
 

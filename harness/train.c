@@ -2,7 +2,7 @@
 #include "harness/arguments.h"
 #include "harness/command.h"
 #include "harness/fault.h"
-#include "harness/model/predictor.h"
+#include "harness/train/backend.h"
 #include "harness/train/trainer.h"
 
 #include <math.h>

@@ -10,7 +10,7 @@ static const struct backend *backend_named(const char *name)
     return NULL;
 }
 
-const struct backend *backend_best(enum isa *isa)
+const struct backend *predictor_best(enum isa *isa)
 {
     static const char *const names[] = {"avx512", "avx2", "neon", "compiler", "reference"};
     const struct backend *backend = NULL;
@@ -23,25 +23,19 @@ const struct backend *backend_best(enum isa *isa)
     return backend;
 }
 
-bool backend_choose(const char *name, const struct backend **backend, enum isa *isa,
-                    struct fault *fault)
-{
-    char reason[128];
-    *isa = ISA_SCALAR;
-    *backend = name ? backend_named(name) : backend_best(isa);
-    if (name && !backend_best_isa(*backend, isa, reason, sizeof reason))
-        return fault_machine(fault, "--backend: %s cannot run here: %s", name, reason);
-    return true;
-}
-
 bool predictor_make(struct predictor *p, const struct model *model, const char *backend,
                     const struct formats *formats, const struct topology *topology,
                     const char *tuning, struct fault *fault)
 {
+    enum isa isa = ISA_SCALAR;
+    char reason[128];
     bool tuned;
     *p = (struct predictor){.formats = *formats};
-    if (!backend_choose(backend, &p->backend, &p->isa, fault) ||
-        !compose_backend(&p->composed, model, p->backend, p->isa, formats, fault))
+    p->backend = backend ? backend_named(backend) : predictor_best(&isa);
+    if (backend && !backend_best_isa(p->backend, &isa, reason, sizeof reason))
+        return fault_machine(fault, "--backend: %s cannot run here: %s", backend, reason);
+    p->isa = isa;
+    if (!compose_backend(&p->composed, model, p->backend, isa, formats, fault))
         return false;
     p->schedule = schedule_of(model, formats, topology);
     const bool narrow = strcmp(formats_kind(formats, &model->ektm), dtype_name(DTYPE_F32)) != 0;

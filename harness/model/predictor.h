@@ -16,12 +16,7 @@ struct predictor {
 
 /* The first of our own backends that runs here, best first, and its instruction set; the reference
  * runs everywhere. */
-const struct backend *backend_best(enum isa *isa);
-
-/* The backend of that name, or, NULL, the first of our own that runs here, best first, and its best
- * ISA. One that cannot run here: a fault that names --backend. */
-bool backend_choose(const char *name, const struct backend **backend, enum isa *isa,
-                    struct fault *fault);
+const struct backend *predictor_best(enum isa *isa);
 
 /* Composes `model`, which must hold the formats' weights (model_narrow) and outlive it. `backend`:
  * its name, or NULL for the first of our own that runs here, best first; the reference runs

@@ -3,7 +3,7 @@
 #ifndef EKTM_HARNESS_TRAIN_CONTEST_H
 #define EKTM_HARNESS_TRAIN_CONTEST_H
 
-#include "harness/model/predictor.h"
+#include "harness/machine/team.h"
 #include "harness/train/abtest.h"
 #include "harness/train/trainer.h"
 
