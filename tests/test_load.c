@@ -72,11 +72,11 @@ Test(load, scenarios_may_be_chosen)
     json_decref(records);
 }
 
-/* An objective that any rate keeps to is found a rate for, and a layout to take. */
+/* Nobody waits for a minute, and a short queue sheds what is too much: half of the queries are
+ * answered up to about twice what the machine can do, however busy it is. */
 Test(load, a_search_ends_with_the_highest_rate)
 {
-    cr_assert_eq(run(TINY "--slo p50=400ms --queue 100000 --out @/r.jsonl >@/out 2>@/err"),
-                 STATUS_DONE);
+    cr_assert_eq(run(TINY "--slo p50=60s --queue 64 --out @/r.jsonl >@/out 2>@/err"), STATUS_DONE);
     json_t *records = records_of("r.jsonl");
     const json_t *highest = find(records, "server", "highest");
     cr_assert(highest, "no rate was found");
