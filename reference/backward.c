@@ -85,7 +85,7 @@ static void clear(struct making *m, const struct ektm_binding *b)
 /* Says whether the layer adds to its outputs that are sums, and what it has written. */
 static void settle(struct making *m, struct ektm_layer *layer)
 {
-    size_t width[OPERANDS_MAX], written[OPERANDS_MAX];
+    size_t width[OPERANDS_MAX] = {0}, written[OPERANDS_MAX] = {0};
     for (size_t i = 0; i < layer->op->operands; i++) {
         const struct operand *o = &layer->op->operand[i];
         const bool out = o->role == ROLE_OUT && layer->binding[i].source != SOURCE_NONE;

@@ -344,7 +344,7 @@ static bool take_inputs(struct network *n)
 
 static bool build_esmm(struct network *n)
 {
-    size_t x[TASKS_MAX + 1];
+    size_t x[TASKS_MAX + 1] = {0};
     for (size_t t = 0; t <= n->config.tasks; t++)
         x[t] = BUFFER_X;
     if (!take_inputs(n))
@@ -416,7 +416,7 @@ static bool build_ple(struct network *n)
 {
     const struct ektm_config *c = &n->config;
     const size_t own = c->tasks + 1;
-    struct level level;
+    struct level level = {{0}, {0}};
     for (size_t t = 0; t <= own; t++)
         level.in[t] = BUFFER_X;
     if (!take_inputs(n))

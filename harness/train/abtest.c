@@ -11,14 +11,18 @@ bool abtest_make(struct abtest *t, const struct simulator *simulator, uint64_t f
     *t = (struct abtest){.simulator = simulator, .requests = requests};
     dataset_begin(&t->rows, s->fields, s->dense, s->tasks);
     t->begin = calloc(requests + 1, sizeof *t->begin);
-    bool fine = t->begin || fault_memory(fault, "the requests of the A/B test");
+    bool fine = t->begin != NULL;
+    if (!fine)
+        fault_memory(fault, "the requests of the A/B test");
     for (size_t r = 0; r < requests && fine; r++) {
         fine = simulator_request(simulator, first + r, &t->rows, fault);
         t->begin[r + 1] = t->rows.rows;
     }
     t->bid = fine ? malloc((t->rows.rows * s->tasks + 1) * sizeof *t->bid) : NULL;
-    if (fine && !t->bid)
-        fine = fault_memory(fault, "the bids of the A/B test");
+    if (fine && !t->bid) {
+        fault_memory(fault, "the bids of the A/B test");
+        fine = false;
+    }
     for (size_t b = 0; fine && b < t->rows.rows; b++)
         for (size_t i = 0; i < s->tasks; i++)
             t->bid[b * s->tasks + i] =

@@ -3,6 +3,7 @@
 #include "harness/model/safetensors.h"
 #include "harness/random.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,6 +76,7 @@ static void fill(const struct parameters *p, uint64_t seed)
         struct random random = random_stream(seed, w);
         const double limit = table ? TABLE_LIMIT : sqrt(6.0 / (double)weight->columns);
         float *to = p->weight[w].data;
+        assert(to);
         for (size_t i = 0; i < numbers_of(weight); i++)
             to[i] = (float)random_between(&random, -limit, limit);
     }

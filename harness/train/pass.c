@@ -28,7 +28,7 @@ static bool make_buffers(struct pass *p, size_t rows_max, struct fault *fault)
         if (computed(b))
             numbers += 2 * whole_lines(rows_max * n->width[b]);
     p->block_bytes = numbers * sizeof(float);
-    p->buffer = calloc(2 * n->buffers, sizeof *p->buffer);
+    p->buffer = calloc(2 * n->buffers + 1, sizeof *p->buffer);
     p->block = p->buffer ? memory_alloc(p->block_bytes, PAGES_THP) : NULL;
     if (!p->block)
         return fault_memory(fault, "the activations of a batch");

@@ -56,7 +56,9 @@ bool trainer_predict(struct pass *pass, const struct dataset *d, float *p, struc
 {
     const size_t labels = d->tasks + 1, most = pass->batch.activations.rows_max;
     uint32_t *row = malloc(most * sizeof *row);
-    bool fine = row || fault_memory(fault, "the rows of a batch");
+    bool fine = row != NULL;
+    if (!fine)
+        fault_memory(fault, "the rows of a batch");
     for (size_t first = 0; first < d->rows && fine; first += most) {
         const size_t count = d->rows - first < most ? d->rows - first : most;
         for (size_t i = 0; i < count; i++)
@@ -75,8 +77,9 @@ bool trainer_score(struct pass *pass, const struct dataset *d, struct scores *sc
     float *p = malloc(d->rows * (d->tasks + 1) * sizeof *p);
     struct column column = {malloc((d->rows + 1) * sizeof(double)), malloc(d->rows + 1),
                             malloc((2 * d->rows + 1) * sizeof(size_t))};
-    bool fine = (p && column.p && column.label && column.scratch) ||
-                fault_memory(fault, "the predictions of the rows");
+    bool fine = p && column.p && column.label && column.scratch;
+    if (!fine)
+        fault_memory(fault, "the predictions of the rows");
     fine = fine && trainer_predict(pass, d, p, fault);
     scores->tasks = d->tasks;
     for (size_t t = 0; t <= d->tasks && fine; t++)
@@ -262,7 +265,9 @@ bool trainer_run(struct pass *pass, const struct dataset *train, const struct da
     pass->losses.sequential = training->sequential;
     t.order = malloc((train->rows + 1) * sizeof *t.order);
     t.best = malloc(parameters_learned(pass->parameters) * sizeof *t.best);
-    bool fine = (t.order && t.best) || fault_memory(fault, "what was learned best");
+    bool fine = t.order && t.best;
+    if (!fine)
+        fault_memory(fault, "what was learned best");
     fine = fine && begin(&t, fault) && run_epochs(&t, fault);
     free(t.order);
     free(t.best);
