@@ -36,8 +36,10 @@ static void read_row(struct tasks *tasks, const struct call *call, size_t row)
         tasks->label[i] = label[i] == 1;
         tasks->scale[i] = counts ? ((const float *)scale->data)[i * scale->ld] : 0;
         tasks->based[i] = bases && i > 0;
-        tasks->base[i] = bases && i > 0 ? bases[i - 1] : 0;
+        tasks->base[i] = 0;
     }
+    for (size_t i = 1; i < tasks->count && bases; i++)
+        tasks->base[i] = bases[i - 1];
 }
 
 /* BCE is log(1 + exp(x)), x = -logit for a label of 1 and logit for 0: max(x, 0) and the logarithm
