@@ -132,9 +132,10 @@ class Run:
 
     @property
     def subcommand(self) -> str:
-        """A machine line does not name its command, but only one command writes each kind of
-        record."""
-        if any(record.kind == "load" for record in self.records):
+        """A machine line does not name its command, but its records tell: a bench times kernels
+        or models, and may end under load."""
+        kinds = {record.kind for record in self.records}
+        if "load" in kinds and not kinds & {"kernel", "model"}:
             return "load"
         frameworks = {"pytorch", "onnxruntime"}
         return (

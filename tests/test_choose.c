@@ -425,7 +425,7 @@ Test(choose, other_refusals_are_a_sentence)
         {ASK "@/nowhere", "nowhere': No such file"},
         {ASK "@/prices.csv", "prices.csv:1: column 7: not JSON"},
         {ASK "=@/a", "the name of a machine before the = has 1 to 255 bytes"},
-        {ASK "results/amd-epyc-2c",
+        {ASK "results/amd-epyc-2c/2026-11-25-651f0cb1aa76.jsonl",
          "ektm: the files hold no search for a highest rate; `ektm load "},
     };
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
