@@ -45,7 +45,7 @@ def _series(records: list[Record]) -> dict[tuple[str, str], list[Record]]:
     for r in records:
         groups.setdefault((style.look_of(r)[0], formats_text(r)), []).append(r)
     shown = {key: _least(group) for key, group in groups.items() if key[1] == "f32"}
-    for formats in {key[1] for key in groups} - {"f32"}:
+    for formats in sorted({key[1] for key in groups} - {"f32"}):
         rivals = [r for key, group in groups.items() if key[1] == formats for r in group]
         shown[("best", formats)] = _least(rivals)
     return shown

@@ -12,7 +12,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT / "tests" / "fixtures" / "report"
-RECORDED = ROOT / "results" / "amd-epyc-2c"
+RECORDED = f"amd-epyc-2c={ROOT}/results/amd-epyc-2c/2026-11-25-651f0cb1aa76.jsonl"
 sys.path.insert(0, str(ROOT))
 
 from matplotlib import pyplot  # noqa: E402
