@@ -83,8 +83,7 @@ static void report_setting(const struct arguments *a, const struct typed *typed,
         "its own and goes on with the one that is "
         "best on the validation rows; then it is trained from %zu other seeds, up to %zu epochs, "
         "and judged as it was in its best epoch. The seeds change first weights and order of "
-        "rows, not the rows. p is not corrected for the number of comparisons. Nothing was "
-        "tuned to make EKTM win.\n",
+        "rows, not the rows. p is not corrected for the number of comparisons.\n",
         (unsigned long long)a->seed, (unsigned long long)typed->seeds,
         (unsigned long long)typed->train, (unsigned long long)typed->requests,
         (unsigned long long)typed->epochs, threads, BUILD_COMMIT, backend->name, FIELDS_OF,
