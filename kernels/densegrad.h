@@ -27,19 +27,13 @@ INLINE struct fresh fresh_of(const struct tensor *x, const struct tensor *w, con
     };
 }
 
-/* The part of a [outs, ..] operand that call.outputs asks for begins here. */
-INLINE const float *from_row(const struct tensor *t, size_t row)
-{
-    return (const float *)t->data + row * t->ld;
-}
-
 /* y = activation(W x + b), or those of its outputs that are asked for. */
 INLINE void dense_fresh(const struct call *call)
 {
     const struct tensor *t = call->tensor;
     const struct outputs some = call->outputs;
     struct fresh f = fresh_of(&t[DENSE_X], &t[DENSE_W], &t[DENSE_Y], call->dims.extent, IN, OUT);
-    f.w = from_row(&t[DENSE_W], some.first);
+    f.w = f32_row(&t[DENSE_W], some.first);
     f.bias = (const float *)t[DENSE_B].data + some.first;
     f.y += some.first;
     f.outs = some.count ? some.count : f.outs;
@@ -57,6 +51,19 @@ INLINE void gated_sums(const struct call *call)
     m.add = true;
     fresh_run(&f);
     fresh_run(&m);
+}
+
+/* A row of sums in g becomes the gate, and z = f + g m, an instruction set's own way. */
+typedef void gate_of_row(float *g, float *z, const float *f, const float *m, size_t width);
+
+/* The enhanced module that keeps its gate. */
+INLINE void gated(const struct call *call, gate_of_row *gate)
+{
+    const struct tensor *t = call->tensor;
+    gated_sums(call);
+    for (size_t b = 0; b < call->dims.extent[BATCH]; b++)
+        gate(f32_row(&t[GATED_G], b), f32_row(&t[GATED_Z], b), f32_row(&t[GATED_F], b),
+             f32_row(&t[GATED_M], b), call->dims.extent[WIDTH]);
 }
 
 /* A tile of dx is 0 where the input that a ReLU made, in x[1], is not above 0. */

@@ -74,14 +74,12 @@ static __attribute__((noinline)) void weigh(float *weight, const struct tasks *t
         weight[i] = 1 + tasks->based[i] * o->hard * weight[i];
 }
 
-static float *at_row(const struct tensor *t, size_t row) { return (float *)t->data + row * t->ld; }
-
 static void of_row(const struct call *call, size_t row, const struct tasks *tasks)
 {
     const struct tensor *t = call->tensor;
-    const float *logit = at_row(&t[LOSS_LOGIT], row);
-    float *dlogit = at_row(&t[LOSS_DLOGIT], row), loss = 0;
-    float *dbase = t[LOSS_DBASE].data ? at_row(&t[LOSS_DBASE], row) : NULL;
+    const float *logit = f32_row(&t[LOSS_LOGIT], row);
+    float *dlogit = f32_row(&t[LOSS_DLOGIT], row), loss = 0;
+    float *dbase = t[LOSS_DBASE].data ? f32_row(&t[LOSS_DBASE], row) : NULL;
     struct predicted head, base;
     float weight[HEADS_MAX];
     predict(&head, logit, tasks);
@@ -97,7 +95,7 @@ static void of_row(const struct call *call, size_t row, const struct tasks *task
     }
     for (size_t i = 1; i < tasks->count && dbase; i++)
         dbase[i - 1] = tasks->scale[i] * base.off[i];
-    *at_row(&t[LOSS_LOSS], row) = loss;
+    *f32_row(&t[LOSS_LOSS], row) = loss;
 }
 
 static void losses(const struct call *call)

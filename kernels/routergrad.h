@@ -75,16 +75,14 @@ static void zero(float *restrict to, size_t count)
         to[i] = 0;
 }
 
-static float *at_row(const struct tensor *t, size_t row) { return (float *)t->data + row * t->ld; }
-
 static void of_row(const struct call *call, size_t b, const struct alike *alike)
 {
     const size_t tasks = call->dims.extent[TASKS], width = call->dims.extent[WIDTH];
     const struct options *o = &call->options;
     const struct tensor *t = call->tensor;
-    const struct row row = {at_row(&t[ROUTERGRAD_F], b), at_row(&t[ROUTERGRAD_DY], b),
-                            at_row(&t[ROUTERGRAD_DF0], b), at_row(&t[ROUTERGRAD_DF], b)};
-    float own[PAIRS], *put_out = t[ROUTERGRAD_DS].data ? at_row(&t[ROUTERGRAD_DS], b) : NULL;
+    const struct row row = {f32_row(&t[ROUTERGRAD_F], b), f32_row(&t[ROUTERGRAD_DY], b),
+                            f32_row(&t[ROUTERGRAD_DF0], b), f32_row(&t[ROUTERGRAD_DF], b)};
+    float own[PAIRS], *put_out = t[ROUTERGRAD_DS].data ? f32_row(&t[ROUTERGRAD_DS], b) : NULL;
     float *by_share = put_out ? put_out : own;
     zero(row.df0, o->add ? 0 : width);
     zero(row.df, o->add ? 0 : tasks * width);
@@ -96,7 +94,7 @@ static void of_row(const struct call *call, size_t b, const struct alike *alike)
     if (o->similarity == SIMILARITY_SAMPLE && !o->stop_shares)
         through_similarities(call, &row, alike, by_share);
     if (o->activation == ACTIVATION_RELU) {
-        cut_off_row(row.df0, at_row(&t[ROUTERGRAD_F0], b), width);
+        cut_off_row(row.df0, f32_row(&t[ROUTERGRAD_F0], b), width);
         cut_off_row(row.df, row.f, tasks * width);
     }
 }
@@ -112,7 +110,7 @@ static void routergrad(const struct call *call)
         alike_of(&alike, &v);
     for (size_t b = 0; b < call->dims.extent[BATCH]; b++) {
         if (sample) {
-            v.at = at_row(f, b);
+            v.at = f32_row(f, b);
             v.ld = v.width;
             alike_of(&alike, &v);
         }

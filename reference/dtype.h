@@ -78,6 +78,12 @@ static inline struct affine affine_at(const struct tensor *t, size_t row)
     return affine;
 }
 
+/* Row `row` of a tensor of f32. */
+static inline float *f32_row(const struct tensor *t, size_t row)
+{
+    return (float *)t->data + row * t->ld;
+}
+
 /* Element `column` of row `row` as a double: exactly, of an i8 row to within a rounding of it. */
 static inline double real_at(const struct tensor *t, size_t row, size_t column)
 {

@@ -32,16 +32,7 @@ INLINE void gate_row(float *g, float *z, const float *f, const float *m, size_t 
     }
 }
 
-static float *at_row(const struct tensor *t, size_t row) { return (float *)t->data + row * t->ld; }
-
-static void run(const struct call *call)
-{
-    const struct tensor *t = call->tensor;
-    gated_sums(call);
-    for (size_t b = 0; b < call->dims.extent[BATCH]; b++)
-        gate_row(at_row(&t[GATED_G], b), at_row(&t[GATED_Z], b), at_row(&t[GATED_F], b),
-                 at_row(&t[GATED_M], b), call->dims.extent[WIDTH]);
-}
+static void run(const struct call *call) { gated(call, gate_row); }
 
 const struct kernel gated_f32_avx512 = {
     .name = "gated_f32_avx512",

@@ -35,11 +35,6 @@ static void *prepare(const struct call *call)
     return parts_whole(parts);
 }
 
-static const float *at_row(const struct tensor *t, size_t row)
-{
-    return (const float *)t->data + row * t->ld;
-}
-
 /* A block of rows; their m lies in `m`. */
 static void transfer(const struct call *call, size_t row, size_t rows, float *m)
 {
@@ -48,7 +43,7 @@ static void transfer(const struct call *call, size_t row, size_t rows, float *m)
     const size_t width = call->dims.extent[WIDTH], ld = whole_vectors(width);
     const struct product transmitter = {
         .panels = parts->part[TRANSMITTER],
-        .factor = {{at_row(&t[TRANSFER_ROUTED], row), t[TRANSFER_ROUTED].ld, width}},
+        .factor = {{f32_row(&t[TRANSFER_ROUTED], row), t[TRANSFER_ROUTED].ld, width}},
         .factors = 1,
         .rows = rows,
         .y = m,
@@ -58,10 +53,10 @@ static void transfer(const struct call *call, size_t row, size_t rows, float *m)
     };
     const struct product enhanced = {
         .panels = parts->part[ENHANCED],
-        .factor = {{at_row(&t[TRANSFER_F], row), t[TRANSFER_F].ld, width}, {m, ld, width}},
+        .factor = {{f32_row(&t[TRANSFER_F], row), t[TRANSFER_F].ld, width}, {m, ld, width}},
         .factors = 2,
         .rows = rows,
-        .y = (float *)z->data + row * z->ld,
+        .y = f32_row(z, row),
         .ld = z->ld,
         .floor = -INFINITY,
         .finish = gate,

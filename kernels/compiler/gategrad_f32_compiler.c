@@ -26,15 +26,13 @@ static __attribute__((noinline)) void of_row(const struct row *row, size_t width
         df[e] = dz[e];
 }
 
-static float *at_row(const struct tensor *t, size_t row) { return (float *)t->data + row * t->ld; }
-
 static void run(const struct call *call)
 {
     const struct tensor *t = call->tensor;
     for (size_t b = 0; b < call->dims.extent[BATCH]; b++) {
-        const struct row row = {at_row(&t[GATEGRAD_DZ], b), at_row(&t[GATEGRAD_M], b),
-                                at_row(&t[GATEGRAD_G], b),  at_row(&t[GATEGRAD_DS], b),
-                                at_row(&t[GATEGRAD_DM], b), at_row(&t[GATEGRAD_DF], b)};
+        const struct row row = {f32_row(&t[GATEGRAD_DZ], b), f32_row(&t[GATEGRAD_M], b),
+                                f32_row(&t[GATEGRAD_G], b),  f32_row(&t[GATEGRAD_DS], b),
+                                f32_row(&t[GATEGRAD_DM], b), f32_row(&t[GATEGRAD_DF], b)};
         of_row(&row, call->dims.extent[WIDTH], call->options.add);
     }
 }

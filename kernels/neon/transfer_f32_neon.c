@@ -39,11 +39,6 @@ static void *prepare(const struct call *call)
     return parts;
 }
 
-static const float *at_row(const struct tensor *t, size_t row)
-{
-    return (const float *)t->data + row * t->ld;
-}
-
 /* m of a chunk of rows. */
 static void transmit(const struct call *call, size_t row, size_t rows, struct tensor *m)
 {
@@ -53,7 +48,7 @@ static void transmit(const struct call *call, size_t row, size_t rows, struct te
     const struct product p = {.rows = rows,
                               .outs = width,
                               .factors = 1,
-                              .factor = {{at_row(f, row), f->ld, width}},
+                              .factor = {{f32_row(f, row), f->ld, width}},
                               .panels = parts->part[TRANSMITTER],
                               .ahead = call->ahead};
     product(&p, rectify, m);
@@ -65,8 +60,7 @@ static void enhance(const struct call *call, size_t row, size_t rows, const stru
     const struct parts *parts = call->prepared;
     const struct tensor *f = &call->tensor[TRANSFER_F], *z = &call->tensor[TRANSFER_Z];
     const size_t width = call->dims.extent[WIDTH];
-    struct gated gated = {at_row(f, row), m->data, (float *)z->data + row * z->ld,
-                          f->ld,          m->ld,   z->ld};
+    struct gated gated = {f32_row(f, row), m->data, f32_row(z, row), f->ld, m->ld, z->ld};
     const struct product p = {.rows = rows,
                               .outs = width,
                               .factors = 2,
