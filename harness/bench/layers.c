@@ -153,63 +153,6 @@ struct contest {
     struct roof roof;
 };
 
-/* Lets the next call of an embedding take the ids from `row` on. */
-static void go_to(struct entry *entry, size_t row)
-{
-    struct tensor *bags = &entry->call.tensor[EMBEDDING_BAGS];
-    bags->data =
-        (int32_t *)bags->data + ((ptrdiff_t)row - (ptrdiff_t)entry->turn.row) * (ptrdiff_t)bags->ld;
-    entry->turn.row = row;
-}
-
-static void run_entry(void *argument)
-{
-    struct entry *entry = argument;
-    struct turn *turn = &entry->turn;
-    entry->kernel->run(entry->copy ? &entry->copy[entry->next] : &entry->call);
-    entry->next = entry->next + 1 < entry->copies ? entry->next + 1 : 0;
-    if (!turn->end)
-        return;
-    size_t rows = entry->call.dims.extent[BATCH];
-    go_to(entry, turn->row + 2 * rows <= turn->end ? turn->row + rows : turn->first);
-}
-
-static bool prepare(struct entry *entry, struct fault *fault)
-{
-    uint64_t begin = clock_now();
-    bool fine = kernel_prepare(entry->kernel, &entry->call);
-    entry->prepare_ns = entry->kernel->prepare ? (double)(clock_now() - begin) : NAN;
-    return fine ? true : fault_memory(fault, "packed weights");
-}
-
-static void release(struct entry *entry)
-{
-    kernel_release(entry->kernel, &entry->call);
-    for (size_t k = 0; k < entry->copies && entry->copy; k++)
-        kernel_release(entry->kernel, &entry->copy[k]);
-    free(entry->copy);
-    entry->copy = NULL;
-}
-
-/* A call for each copy of the prepared weights. What reads the model's own weights has one. */
-static bool prepare_copies(struct entry *entry, size_t copies, struct fault *fault)
-{
-    if (copies == 1 || !entry->kernel->prepare)
-        return true;
-    entry->copy = calloc(copies, sizeof *entry->copy);
-    if (!entry->copy)
-        return fault_memory(fault, "copies of packed weights");
-    for (entry->copies = 0; entry->copies < copies; entry->copies++) {
-        struct call *copy = &entry->copy[entry->copies];
-        *copy = entry->call;
-        if (!kernel_prepare(entry->kernel, copy)) {
-            release(entry);
-            return fault_memory(fault, "copies of packed weights");
-        }
-    }
-    return true;
-}
-
 /* The largest error of what the entry computes, and where it is. */
 static double error_of(const struct trial_layer *trial, struct entry *entry, char *worst,
                        size_t size)
@@ -220,7 +163,7 @@ static double error_of(const struct trial_layer *trial, struct entry *entry, cha
         return verdict.passed ? verdict.error : INFINITY;
     }
     memset(trial->output, 0xff, trial->output_bytes); /* NaN */
-    run_entry(entry);
+    entry_run(entry);
     return oracle_error(&trial->oracle[entry->kernel->dtype], &entry->call, worst, size);
 }
 
@@ -231,7 +174,7 @@ static bool enter(struct contest *contest, struct trial_layer *trial, struct run
     struct entry *entry = &contest->entry[contest->count];
     char worst[160];
     *entry = (struct entry){.kernel = kernel, .call = call_in(trial, rows, kernel->dtype)};
-    if (!prepare(entry, fault))
+    if (!entry_prepare(entry, fault))
         return false;
     entry->error = error_of(trial, entry, worst, sizeof worst);
     if (!(entry->error <= 1)) {
@@ -239,12 +182,10 @@ static bool enter(struct contest *contest, struct trial_layer *trial, struct run
         return run_invalid(run, kernel, trial->subject->preset->name, trial->layer->name,
                            &entry->call.dims, entry->error, worst, fault);
     }
-    if (!prepare_copies(entry, copies_of(trial, run, kernel->dtype), fault)) {
-        kernel_release(kernel, &entry->call);
+    if (!entry_prepare_copies(entry, copies_of(trial, run, kernel->dtype), fault))
         return false;
-    }
     contest->competitor[contest->count++] =
-        (struct competitor){.run = run_entry, .argument = entry};
+        (struct competitor){.run = entry_run, .argument = entry};
     return true;
 }
 
@@ -286,7 +227,7 @@ static void spread_turns(struct contest *contest, const struct trial_layer *tria
         bool own = from && each >= rows;
         entry->turn.first = own ? from + i * each : 0;
         entry->turn.end = own ? entry->turn.first + each : all;
-        go_to(entry, own ? entry->turn.first : i * batches / contest->count * rows);
+        entry_go_to(entry, own ? entry->turn.first : i * batches / contest->count * rows);
     }
 }
 
@@ -303,7 +244,7 @@ static void keep_reference(struct trial_layer *trial, struct contest *contest)
 static void contest_free(struct contest *contest)
 {
     for (size_t i = 0; i < contest->count; i++) {
-        release(&contest->entry[i]);
+        entry_release(&contest->entry[i]);
         if (!is_reference(contest->entry[i].kernel))
             competitor_free(&contest->competitor[i]);
     }
@@ -522,7 +463,7 @@ static void run_part(void *argument, size_t member, size_t members)
 {
     (void)members;
     struct entry *part = argument;
-    run_entry(&part[member]);
+    entry_run(&part[member]);
 }
 
 static void run_shared(void *argument)
@@ -569,19 +510,24 @@ static bool record_shared(const struct trial_layer *trial, struct run *run,
     return journal_add(&run->journal, record, fault);
 }
 
+/* The largest error of the batch as its members share it. A part of a training step is tried on its
+ * bed once more, which cuts it, too. */
+static double shared_error(struct trial_layer *trial, struct shared *shared, struct entry *whole,
+                           char *worst, size_t size)
+{
+    if (trial->training)
+        return error_of(trial, whole, worst, size);
+    memset(trial->output, 0xff, trial->output_bytes); /* NaN */
+    run_shared(shared);
+    return oracle_error(&trial->oracle[whole->kernel->dtype], &whole->call, worst, size);
+}
+
 /* Checks the shared batch as a whole. */
 static bool check_shared(struct trial_layer *trial, struct run *run, struct shared *shared,
                          struct entry *whole, bool *right, struct fault *fault)
 {
     char worst[160];
-    if (trial->training) { /* was tried, cut, before it was timed */
-        whole->error = 0;
-        return *right = true;
-    }
-    memset(trial->output, 0xff, trial->output_bytes); /* NaN */
-    run_shared(shared);
-    whole->error =
-        oracle_error(&trial->oracle[whole->kernel->dtype], &whole->call, worst, sizeof worst);
+    whole->error = shared_error(trial, shared, whole, worst, sizeof worst);
     *right = whole->error <= 1;
     return *right ? true
                   : run_invalid(run, whole->kernel, trial->subject->preset->name,
@@ -599,10 +545,10 @@ bool trial_layer_share(struct trial_layer *trial, struct run *run, const struct 
     if (!kernel)
         return true;
     struct entry whole = {.kernel = kernel, .call = call_in(trial, job->batch, kernel->dtype)};
-    if (!run_seat(run, job->seating, fault) || !prepare(&whole, fault))
+    if (!run_seat(run, job->seating, fault) || !entry_prepare(&whole, fault))
         return false;
     struct competitor pair[] = {{.run = run_shared, .argument = &shared},
-                                {.run = run_entry, .argument = &whole}};
+                                {.run = entry_run, .argument = &whole}};
     bool fine = share_out(&shared, trial, run, &whole, fault) &&
                 check_shared(trial, run, &shared, &whole, &right, fault);
     if (gathers(trial))

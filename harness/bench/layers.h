@@ -2,28 +2,11 @@
 #ifndef EKTM_HARNESS_BENCH_LAYERS_H
 #define EKTM_HARNESS_BENCH_LAYERS_H
 
+#include "harness/bench/entry.h"
 #include "harness/bench/eviction.h"
 #include "harness/bench/roof.h"
 #include "harness/bench/training.h"
 #include "harness/verify/oracle.h"
-
-/* An embedding takes the ids of other rows in each call, as a server does: the next ones before
- * `end`, then those from `first` on again. All other layers find their inputs in place. */
-struct turn {
-    size_t row, first, end; /* end == 0: always the first rows */
-};
-
-/* One kernel's call of the layer. */
-struct entry {
-    const struct kernel *kernel;
-    struct call call;
-    struct call *copy; /* [copies]: with prepared weights of its own each, in turns, where caches
-                          rotate; NULL: there is but one                                        */
-    size_t copies, next;
-    struct turn turn;
-    double prepare_ns; /* NAN: it needs no preparation          */
-    double error;      /* in units of what is allowed, at most 1 */
-};
 
 /* A layer under test. The reference is timed once, on few rows, and all batches compare with it. */
 struct trial_layer {
