@@ -176,7 +176,7 @@ static size_t count_usable(const struct op *op)
 /* Every layer of the preset at every batch has every kernel that runs here. */
 static void check_complete(const json_t *records, const char *preset)
 {
-    static const size_t batches[] = {1, 64, 1024};
+    static const size_t batches[] = {1, 64, 256};
     struct ektm ektm;
     cr_assert(ektm_build(&ektm, &ektm_preset_find(preset)->config));
     for (size_t l = 0; l < ektm.layers; l++)

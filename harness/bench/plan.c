@@ -31,7 +31,7 @@ static const struct effort quick = {
     .most = 60,
     .reference_rows = 4,
     .batches = 3,
-    .batch = {1, 64, 1024},
+    .batch = {1, 64, 256},
 };
 
 static const struct effort usual = {
