@@ -322,6 +322,8 @@ static struct need need_of(const struct trial_layer *trial, const struct run *ru
     if (gathers(trial)) {
         need.rows = rows;
         need.rows_all = probe_rows(trial, run);
+        need.output = trial->output;
+        need.output_bytes = trial->output_bytes;
     }
     return need;
 }

@@ -207,9 +207,14 @@ static bool make_gathers(struct roof *roof, const struct run *run, size_t *piece
     *piece = wanted > count ? count : wanted < 1 ? 1 : wanted;
     if (roof->sums)
         return true;
-    roof->sums_bytes = team_members(run->team) * gather_sums(need, count, *piece) *
-                       need->subject->preset->config.width * sizeof *roof->sums;
-    roof->sums = memory_alloc(roof->sums_bytes, run->plan.pages);
+    const size_t bytes = team_members(run->team) * gather_sums(need, count, *piece) *
+                         need->subject->preset->config.width * sizeof *roof->sums;
+    if (need->output && bytes <= need->output_bytes) {
+        roof->sums = need->output;
+        return true;
+    }
+    roof->sums_bytes = bytes;
+    roof->sums = memory_alloc(bytes, run->plan.pages);
     return roof->sums || fault_memory(fault, "the probes");
 }
 
@@ -298,7 +303,8 @@ void roof_free(struct roof *roof)
     for (size_t i = 0; i < roof->count; i++)
         probe_free(&roof->probe[i]);
     memory_free(roof->block, roof->block_bytes);
-    memory_free(roof->sums, roof->sums_bytes);
+    if (roof->sums_bytes)
+        memory_free(roof->sums, roof->sums_bytes);
     free(roof->ids);
     *roof = (struct roof){.count = 0};
 }

@@ -24,6 +24,9 @@ struct need {
     const char *preset, *layer;    /* for the records; layer NULL: the whole model               */
     size_t batch;                  /* rows that the kernels compute in a call                     */
     bool alone;                    /* each sample is one call: the caches are cold               */
+    float *output;                 /* where the layer writes, or NULL: gathers write there, too, so
+                                      that they find it in the same cache                         */
+    size_t output_bytes;
 };
 
 /* Ways to gather that are tried for each format: kernels, and for each of them lines asked for in
@@ -41,8 +44,8 @@ struct roof {
     size_t block_bytes;
     int32_t *ids; /* of every row gathered: rows of the stacked table */
     size_t ids_count;
-    float *sums; /* of the rows gathered, each member's */
-    size_t sums_bytes;
+    float *sums;       /* of the rows gathered, each member's */
+    size_t sums_bytes; /* 0: they are in the layer's output   */
 };
 
 /* What a layer's kernel computes with: its level and its number format. */
