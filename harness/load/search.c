@@ -18,13 +18,24 @@ enum holds outcome_holds(const struct outcome *outcome, const struct objective *
     return outcome->given_up ? HOLDS_NO : objective_holds(objective, &e);
 }
 
+/* Whether the runs' latencies from the `first` on keep to the objective by themselves. */
+static bool keeps_alone(const struct latencies *all, size_t first,
+                        const struct objective *objective)
+{
+    const struct latencies own = {.ns = all->ns + first, .count = all->count - first};
+    return latencies_quantile(&own, objective->share).median <= objective->ns;
+}
+
 bool attempt_make(struct attempt *a, const struct objective *objective, size_t runs, bool all,
                   run_rate *run, void *argument, struct outcome *outcome, struct fault *fault)
 {
     a->holds = HOLDS_UNKNOWN;
+    a->steady = true;
     for (size_t i = 0; i < runs && !outcome->given_up && (all || a->holds == HOLDS_UNKNOWN); i++) {
+        const size_t before = outcome->latencies.count;
         if (!run(argument, a->rate, outcome, fault))
             return false;
+        a->steady = a->steady && keeps_alone(&outcome->latencies, before, objective);
         a->holds = outcome_holds(outcome, objective);
     }
     a->percentile = latencies_quantile(&outcome->latencies, objective->share);
@@ -107,7 +118,7 @@ static bool halve(struct hunt *hunt, struct fault *fault)
 
 static bool is_confirmed(const struct search *s, const struct attempt *a)
 {
-    return a->kept && (a->holds == HOLDS_YES || !s->strict);
+    return a->kept && (!s->strict || (a->holds == HOLDS_YES && a->steady));
 }
 
 /* Goes down from the rate that held until one is confirmed, in longer steps when it is late. What

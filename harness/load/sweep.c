@@ -18,7 +18,7 @@ const char *scenario_name(enum scenario scenario)
 static const struct load_effort quick = {
     .margin = 1.5, .seconds = 0.5, .runs = 1, .confirmations = 2, .ratio = 1.10, .budget = 36};
 static const struct load_effort usual = {
-    .margin = 2.5, .seconds = 4, .runs = 3, .confirmations = 4, .strict = true, .ratio = 1.05};
+    .margin = 2.5, .seconds = 8, .runs = 3, .confirmations = 5, .strict = true, .ratio = 1.05};
 static const struct load_effort full = {
     .margin = 5, .seconds = 15, .runs = 3, .confirmations = 5, .strict = true, .ratio = 1.03};
 
