@@ -340,3 +340,31 @@ Test(load_queueing, a_late_search_has_both_ends)
     cr_expect_lt(found.attempts, 8);
     outcome_free(&s.outcome);
 }
+
+/* A machine that does up to 500 a second, but for a pause, in which it does nothing. */
+struct pausing {
+    size_t confirmations, pause; /* so far, and of them those that fall into the pause */
+};
+
+static bool attempt_pausing(void *argument, size_t runs, bool all, struct attempt *attempt,
+                            struct fault *fault)
+{
+    struct pausing *p = argument;
+    (void)runs;
+    (void)fault;
+    const bool paused = all && p->confirmations++ < p->pause;
+    attempt->kept = attempt->steady = attempt->rate <= 500 && !paused;
+    attempt->holds = attempt->kept ? HOLDS_YES : HOLDS_NO;
+    return true;
+}
+
+Test(load_queueing, a_pause_while_a_rate_is_confirmed_does_not_lower_what_is_found)
+{
+    struct pausing p = {.pause = 5};
+    struct fault fault;
+    struct found found;
+    cr_assert(search_highest(&search, attempt_pausing, &p, &found, &fault), "%s", fault.text);
+    cr_assert(found.any);
+    cr_expect(found.rate > 500 / search.ratio && found.rate <= 500, "%g", found.rate);
+    cr_expect_gt(found.high, found.rate);
+}

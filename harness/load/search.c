@@ -116,7 +116,7 @@ static bool halve(struct hunt *hunt, struct fault *fault)
     return true;
 }
 
-static bool is_confirmed(const struct search *s, const struct attempt *a)
+bool search_confirms(const struct search *s, const struct attempt *a)
 {
     return a->kept && (!s->strict || (a->holds == HOLDS_YES && a->steady));
 }
@@ -130,9 +130,25 @@ static bool confirm(struct hunt *hunt, struct fault *fault)
     while (!hunt->found->any && rate >= s->start / LOWEST && has_attempts_left(hunt)) {
         if (!try_rate(hunt, rate, s->confirmations, true, fault))
             return false;
-        hunt->found->any = is_confirmed(s, last_of(hunt));
+        hunt->found->any = search_confirms(s, last_of(hunt));
         hunt->found->rate = rate;
         rate /= has_time_left(hunt) ? sqrt(s->ratio) : STEP;
+    }
+    return true;
+}
+
+/* Gives the rates that were not confirmed on the way down, up to `highest`, a second chance, until
+ * one is not again: a pause of the machine fails any rate, once. */
+static bool climb(struct hunt *hunt, double highest, struct fault *fault)
+{
+    const struct search *s = hunt->search;
+    const double step = sqrt(s->ratio);
+    bool rises = s->strict && hunt->found->any;
+    while (rises && hunt->found->rate * step * step <= highest && has_time_left(hunt)) {
+        if (!try_rate(hunt, hunt->found->rate * step, s->confirmations, true, fault))
+            return false;
+        rises = search_confirms(s, last_of(hunt));
+        hunt->found->rate = rises ? last_of(hunt)->rate : hunt->found->rate;
     }
     return true;
 }
@@ -189,7 +205,10 @@ bool search_highest(const struct search *search, attempt_rate *attempt, void *ar
 {
     struct hunt hunt = {search, attempt, argument, found, 0, INFINITY};
     *found = (struct found){.any = false, .low = NAN, .high = NAN, .knee = NAN};
-    if (!bracket(&hunt, fault) || !halve(&hunt, fault) || (hunt.low > 0 && !confirm(&hunt, fault)))
+    if (!bracket(&hunt, fault) || !halve(&hunt, fault))
+        return false;
+    const double highest = hunt.low;
+    if (highest > 0 && (!confirm(&hunt, fault) || !climb(&hunt, highest, fault)))
         return false;
     found->low = found->any ? surest(found) : NAN;
     found->high = found->any ? lowest_failed(found) : NAN;

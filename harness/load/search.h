@@ -57,9 +57,14 @@ struct found {
     struct attempt attempt[ATTEMPTS_MAX];
 };
 
+/* Whether an attempt in all of `confirmations` runs confirms its rate. */
+bool search_confirms(const struct search *search, const struct attempt *attempt);
+
 /* Brackets the rate by steps up or down, halves the bracket until it is narrower than `ratio`, then
- * confirms the lower end, and goes down from it until it is. False: an attempt failed. `found->any`
- * is false where no rate, down to a quarter of `start`, holds. */
+ * confirms the lower end, and goes down from it until it is; if it is strict and took several
+ * steps, up again, since what failed may have failed by a disturbance. `found->rate` is that of the
+ * last attempt that confirmed. False: an attempt failed. `found->any` is false where no rate, down
+ * to a quarter of `start`, holds. */
 bool search_highest(const struct search *search, attempt_rate *attempt, void *argument,
                     struct found *found, struct fault *fault);
 

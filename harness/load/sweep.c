@@ -58,13 +58,15 @@ struct sweep {
     struct run *run;
     const struct models *models;
     struct fleet fleet;
-    struct point point; /* the one that is measured           */
-    bool disturbed;     /* neighbours are there               */
-    double capacity;    /* queries a second, closed loop      */
-    double unloaded;    /* ns: the median of a lonely query   */
-    bool hopeless;      /* a lonely query is too slow already */
-    uint64_t seed;      /* of the next run                    */
-    uint64_t deadline;  /* on the clock: searches end there; 0: they do not */
+    struct point point;     /* the one that is measured           */
+    struct point confirmed; /* the last that confirmed a rate     */
+    struct search search;
+    bool disturbed;    /* neighbours are there               */
+    double capacity;   /* queries a second, closed loop      */
+    double unloaded;   /* ns: the median of a lonely query   */
+    bool hopeless;     /* a lonely query is too slow already */
+    uint64_t seed;     /* of the next run                    */
+    uint64_t deadline; /* on the clock: searches end there; 0: they do not */
 };
 
 /* Queries of one run: enough for the objective's percentile, whatever that takes. */
@@ -129,10 +131,11 @@ static void begin_point(struct sweep *s, enum scenario scenario, double rate)
 }
 
 /* Writes the point's line; NULL: no search found it. A run that was cut short is none. */
-static bool write_point(struct sweep *s, const struct found *found, struct fault *fault)
+static bool write_point(const struct sweep *s, const struct point *point, const struct found *found,
+                        struct fault *fault)
 {
     return *s->run->stop ||
-           journal_add(&s->run->journal, point_record(&s->point, s->run, found), fault);
+           journal_add(&s->run->journal, point_record(point, s->run, found), fault);
 }
 
 /* ---- scenarios ------------------------------------------------------------------------------- */
@@ -155,7 +158,8 @@ static bool run_closed(struct sweep *s, enum scenario scenario, struct fault *fa
         s->hopeless = percentile.median > s->settings->objective.ns;
     }
     const bool explains = s->hopeless && s->settings->scenario[SCENARIO_SERVER];
-    return (!s->settings->scenario[scenario] && !explains) || write_point(s, NULL, fault);
+    return (!s->settings->scenario[scenario] && !explains) ||
+           write_point(s, &s->point, NULL, fault);
 }
 
 /* A run_rate: one more run of the point, whose outcome it is. */
@@ -174,26 +178,39 @@ static bool attempt(void *argument, size_t runs, bool all, struct attempt *a, st
     begin_point(s, SCENARIO_SERVER, a->rate);
     return attempt_make(a, &s->settings->objective, runs, all, run_at, s, &s->point.outcome,
                         fault) &&
-           write_point(s, NULL, fault);
+           write_point(s, &s->point, NULL, fault);
+}
+
+/* An attempt_rate of a search: keeps the point that confirms a rate. */
+static bool attempt_searched(void *argument, size_t runs, bool all, struct attempt *a,
+                             struct fault *fault)
+{
+    struct sweep *s = argument;
+    if (!attempt(s, runs, all, a, fault))
+        return false;
+    if (all && search_confirms(&s->search, a)) {
+        outcome_free(&s->confirmed.outcome);
+        s->confirmed = s->point;
+        s->point.outcome = (struct outcome){.queries = 0};
+    }
+    return true;
 }
 
 static bool find_highest(struct sweep *s, struct fault *fault)
 {
     const struct load_effort *e = &s->settings->effort;
-    const struct search search = {.start = s->capacity / 2,
-                                  .ratio = e->ratio,
-                                  .runs = e->runs,
-                                  .confirmations = e->confirmations,
-                                  .strict = e->strict,
-                                  .unloaded = s->unloaded,
-                                  .deadline = s->deadline};
+    s->search = (struct search){.start = s->capacity / 2,
+                                .ratio = e->ratio,
+                                .runs = e->runs,
+                                .confirmations = e->confirmations,
+                                .strict = e->strict,
+                                .unloaded = s->unloaded,
+                                .deadline = s->deadline};
     struct found found;
     if (s->hopeless)
         return true;
-    if (!search_highest(&search, attempt, s, &found, fault))
-        return false;
-    /* The last attempt confirmed it: its runs are the point's. */
-    return !found.any || write_point(s, &found, fault);
+    return search_highest(&s->search, attempt_searched, s, &found, fault) &&
+           (!found.any || write_point(s, &s->confirmed, &found, fault));
 }
 
 static bool run_server(struct sweep *s, struct fault *fault)
@@ -242,6 +259,7 @@ static bool run_layout(const struct load_settings *settings, struct run *run,
     const bool fine =
         run_scenarios(&s, fault) && (!settings->streams || *run->stop || run_disturbed(&s, fault));
     outcome_free(&s.point.outcome);
+    outcome_free(&s.confirmed.outcome);
     fleet_stop(&s.fleet);
     return fine;
 }
