@@ -1,6 +1,7 @@
 /* ektm: which CPU should serve this multi-task ranking model? */
 #include "harness/command.h"
 #include "harness/fault.h"
+#include "harness/hold.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -39,7 +40,10 @@ static int flushed(int status)
 
 int main(int argc, char **argv)
 {
+    struct fault fault;
     argp_err_exit_status = STATUS_CALLER;
+    if (!hold(argv, &fault))
+        return fault_print(&fault);
     if (argc < 2) {
         help(stderr);
         return STATUS_CALLER;

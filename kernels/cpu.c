@@ -14,6 +14,10 @@ const char *isa_name(enum isa isa)
     return names[isa];
 }
 
+static enum isa held = ISAS;
+
+void isa_hold(enum isa most) { held = most; }
+
 /* What a level is made of. */
 struct part {
     enum isa isa;
@@ -42,6 +46,10 @@ bool isa_usable(enum isa isa, char *reason, size_t size)
         {ISA_AVX512, false, "AVX-512 (this is an arm64 build)"},
     };
 #endif
+    if (isa > held) {
+        snprintf(reason, size, "everything is held to %s", isa_name(held));
+        return false;
+    }
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (parts[i].isa == isa && !parts[i].present) {
             snprintf(reason, size, "this CPU lacks %s", parts[i].name);
@@ -86,9 +94,9 @@ static bool feature_present(enum feature feature)
     case FEATURE_AVX_VNNI:
         return leaf7_1() >> 4 & 1;
     case FEATURE_AVX512_VNNI:
-        return __builtin_cpu_supports("avx512vnni");
+        return held >= ISA_AVX512 && __builtin_cpu_supports("avx512vnni");
     case FEATURE_AVX512_BF16:
-        return leaf7_1() >> 5 & 1;
+        return held >= ISA_AVX512 && leaf7_1() >> 5 & 1;
     default:
         return false;
     }

@@ -27,8 +27,12 @@ enum feature {
 /* "scalar", "avx2", "avx512", "neon". */
 const char *isa_name(enum isa isa);
 
+/* Holds everything that asks here to that level and those below it, as if the CPU had no more.
+ * Once, before anything asks. */
+void isa_hold(enum isa most);
+
 /* Whether this CPU and its operating system run the level. If not, writes the first feature that
- * is missing into `reason`. */
+ * is missing into `reason`, or that the level is beyond the one that everything is held to. */
 bool isa_usable(enum isa isa, char *reason, size_t size);
 
 /* Whether this CPU has all of the features in the mask. If not, writes the first that is missing

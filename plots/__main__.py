@@ -47,6 +47,7 @@ def main() -> int:
     try:
         machines = records.read(arguments.results)
         priced = prices.read(arguments.prices) if arguments.prices else {}
+        prices.of_one_currency(arguments.prices, priced, (m.name for m in machines))
         if arguments.what == "pictures":
             _pictures(machines, priced, arguments.out or Path("build/plots"))
         else:

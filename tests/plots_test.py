@@ -127,6 +127,18 @@ class Prices(InFolder):
         self.refused(head + "m,0,EUR,n\n", "p.csv:2: price_per_hour is '0'")
         self.refused(head + "m,1,EUR\n", "p.csv:2: 3 cells")
         self.refused(head + "m,1,EUR,n\nm,2,EUR,n\n", "p.csv:3: a second price of m")
+        self.refused(head + "m,1_0,EUR,n\n", "p.csv:2: price_per_hour is '1_0'")
+        self.refused(head + "m,inf,EUR,n\n", "p.csv:2: price_per_hour is 'inf'")
+        self.refused(head + "m,1,euro,n\n", "p.csv:2: currency is 'euro'")
+        self.refused(head + ",1,EUR,n\n", "p.csv:2: no machine")
+        self.refused(head + 'm,1,EUR,"n\n', "p.csv:2: ")
+
+    def test_currencies_are_not_mixed(self) -> None:
+        priced = {"a": prices.Price(1, "EUR", "n"), "b": prices.Price(1, "USD", "n")}
+        prices.of_one_currency(self.folder, priced, ["a"])
+        with self.assertRaises(records.BadRecords) as caught:
+            prices.of_one_currency(self.folder, priced, ["a", "b"])
+        self.assertIn("prices in EUR and USD", str(caught.exception))
 
 
 class Evidence(unittest.TestCase):
