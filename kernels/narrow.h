@@ -68,12 +68,18 @@ struct narrow *narrow_pack(const struct tensor *bias, size_t outs,
                            const struct tensor *const weight[], const size_t terms[],
                            size_t factors, size_t lanes, size_t panel, size_t group);
 
-/* The same with pieces of at most `piece` bytes of an output's weights: where a rounded number
- * takes more room than a weight, and PIECE_BYTES are a rounded row's. */
-struct narrow *narrow_pack_pieces(const struct tensor *bias, size_t outs,
-                                  const struct tensor *const weight[], const size_t terms[],
-                                  size_t factors, size_t lanes, size_t panel, size_t group,
-                                  size_t piece);
+/* How weights are put into groups. */
+struct grouping {
+    size_t group;   /* bytes                                                                  */
+    size_t widened; /* of a packed weight for each of its own: 2 makes i8 ones 16-bit integers */
+    size_t piece;   /* the most bytes of an output's weights, as they come, in a piece:
+                       PIECE_BYTES are a rounded row's, of which a number may take more room    */
+};
+
+/* narrow_pack, put into groups in another way. */
+struct narrow *narrow_pack_wide(const struct tensor *bias, size_t outs,
+                                const struct tensor *const weight[], const size_t terms[],
+                                size_t factors, size_t lanes, size_t panel, struct grouping to);
 
 struct narrow_product {
     const struct narrow *weights;
