@@ -23,7 +23,7 @@ enum {
 /* What each step multiplies, and what its products stand for. */
 struct step {
     _Alignas(32) char a[LANES * GROUP]; /* a group for each lane */
-    float b;                     /* clamped to what 8 bits hold, for i8 */
+    float b;                            /* clamped to what 8 bits hold, for i8 */
     size_t in_group;
     struct meaning meaning;
     struct rounding rounding;
