@@ -68,12 +68,18 @@ struct narrow *narrow_pack(const struct tensor *bias, size_t outs,
                            const struct tensor *const weight[], const size_t terms[],
                            size_t factors, size_t lanes, size_t panel, size_t group);
 
-/* The same with pieces of at most `piece` bytes of an output's weights: where a rounded number
- * takes more room than a weight, and PIECE_BYTES are a rounded row's. */
-struct narrow *narrow_pack_pieces(const struct tensor *bias, size_t outs,
-                                  const struct tensor *const weight[], const size_t terms[],
-                                  size_t factors, size_t lanes, size_t panel, size_t group,
-                                  size_t piece);
+/* How weights are put into groups. */
+struct grouping {
+    size_t group;   /* bytes                                                                  */
+    size_t widened; /* of a packed weight for each of its own: 2 makes i8 ones 16-bit integers */
+    size_t piece;   /* the most bytes of an output's weights, as they come, in a piece:
+                       PIECE_BYTES are a rounded row's, of which a number may take more room    */
+};
+
+/* narrow_pack, put into groups in another way. */
+struct narrow *narrow_pack_wide(const struct tensor *bias, size_t outs,
+                                const struct tensor *const weight[], const size_t terms[],
+                                size_t factors, size_t lanes, size_t panel, struct grouping to);
 
 struct narrow_product {
     const struct narrow *weights;
@@ -96,6 +102,7 @@ struct narrow_product {
 struct narrow_block {
     const struct narrow_product *product;
     const struct piece *piece;
+    size_t terms;              /* of the piece's factor, in all its pieces                 */
     size_t first, rows;        /* the block                                                */
     size_t out, end;           /* the outputs                                              */
     char *x;                   /* [rows], rounded, ROUNDED_LD bytes apart; aligned to 64; pairs
@@ -131,22 +138,40 @@ INLINE char *rounded_at(char *x, size_t row, size_t group)
     return x + (row - second) * ROUNDED_LD + second * group;
 }
 
+/* Where the numbers of the block's row `row` begin. */
+INLINE const float *narrow_from(const struct narrow_block *b, size_t row)
+{
+    const size_t factor = b->piece->factor;
+    return b->product->factor[factor].x + (b->first + row) * b->product->factor[factor].ld;
+}
+
+/* Finds how the row is rounded, where no piece before has. */
+INLINE void narrow_see(const struct narrow_block *b, size_t row, narrow_range *range)
+{
+    if (range && b->piece->first == 0)
+        b->rounding[row] = range(narrow_from(b, row), b->terms);
+}
+
+/* Rounds what the row has of the piece; `group` is the weights'. */
+INLINE void narrow_row(const struct narrow_block *b, size_t row, const size_t group,
+                       narrow_round *round)
+{
+    round(rounded_at(b->x, row, group), narrow_from(b, row) + b->piece->first, b->piece->terms,
+          &b->rounding[row]);
+}
+
 /* Rounds `rows` rows of the block's piece, from row `row` on; a last one without a partner gets one
  * of zeros. */
 INLINE void narrow_rows(const struct narrow_block *b, size_t row, size_t rows, narrow_range *range,
                         narrow_round *round)
 {
-    const struct narrow_product *p = b->product;
-    const struct piece *piece = b->piece;
-    const size_t ld = p->factor[piece->factor].ld, group = p->weights->group;
-    const float *from = p->factor[piece->factor].x + (b->first + row) * ld;
+    const size_t group = b->product->weights->group;
     if (group == PAIR_GROUP && (row + rows) % 2)
-        memset(rounded_at(b->x, row + rows - 1, group), 0, 2 * group * piece->groups);
-    for (size_t r = 0; r < rows && range && piece->first == 0; r++)
-        b->rounding[row + r] = range(from + r * ld, factor_terms(p->weights, piece->factor));
-    for (size_t r = 0; r < rows; r++)
-        round(rounded_at(b->x, row + r, group), from + r * ld + piece->first, piece->terms,
-              &b->rounding[row + r]);
+        memset(rounded_at(b->x, row + rows - 1, group), 0, 2 * group * b->piece->groups);
+    for (size_t r = row; r < row + rows; r++)
+        narrow_see(b, r, range);
+    for (size_t r = row; r < row + rows; r++)
+        narrow_row(b, r, group, round);
 }
 
 /* The product of a block of at most NARROW_ROWS rows. */
@@ -161,6 +186,7 @@ INLINE void narrow_block(const struct narrow_product *p, size_t row, size_t rows
         const struct narrow_block block = {
             .product = p,
             .piece = &w->piece[i],
+            .terms = factor_terms(w, w->piece[i].factor),
             .first = row,
             .rows = rows,
             .out = out,

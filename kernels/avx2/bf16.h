@@ -17,7 +17,8 @@
 #include "kernels/narrow.h"
 
 enum {
-    GROUP = 4, /* bytes of weights                             */
+    GROUP = 4,             /* bytes of weights                             */
+    GROUP_WIDENED = GROUP, /* of those that are widened as they are packed */
     PHASES = 2,
     WIDENED = 2 /* bytes of a rounded input for each of a weight */
 };
@@ -27,8 +28,9 @@ typedef __m256 sums;
 INLINE sums no_sums(void) { return _mm256_setzero_ps(); }
 
 /* Of the groups of 8 outputs at `from`, what a phase multiplies. */
-INLINE __m256 weights_at(const char *from, const size_t phase)
+INLINE __m256 weights_at(const char *from, const size_t phase, const size_t group)
 {
+    (void)group;
     const __m256i groups = _mm256_load_si256((const __m256i *)(const void *)from);
     return _mm256_castsi256_ps(phase == 0 ? _mm256_slli_epi32(groups, 16)
                                           : _mm256_and_si256(groups, _mm256_set1_epi32(-0x10000)));

@@ -22,8 +22,8 @@ enum {
 
 /* What each step multiplies, and what its products stand for. */
 struct step {
-    _Alignas(32) char a[VECTOR]; /* a group for each lane */
-    float b;                     /* clamped to what 8 bits hold, for i8 */
+    _Alignas(32) char a[LANES * GROUP]; /* a group for each lane */
+    float b;                            /* clamped to what 8 bits hold, for i8 */
     size_t in_group;
     struct meaning meaning;
     struct rounding rounding;
@@ -41,7 +41,7 @@ static struct step step_of(const struct tensor *a, float b)
                         .in_group = GROUP / bytes,
                         .meaning = meaning_of(&piece, 0),
                         .rounding = {.dtype = a->dtype, .scale = 1, .inverse = 1}};
-    for (size_t i = 0; i < VECTOR; i += bytes)
+    for (size_t i = 0; i < LANES * GROUP; i += bytes)
         memcpy(step.a + i, a->data, bytes);
     return step;
 }
@@ -59,10 +59,10 @@ INLINE void add_groups(sums chain[CHAINS], const struct step *step, size_t steps
         b[i] = step->b;
     _Alignas(32) char rounded[ROUNDED * sizeof(float)] = {0};
     round_row(rounded, b, steps, &step->rounding);
-    typeof(weights_at(step->a, 0)) weight[PHASES];
+    typeof(weights_at(step->a, 0, GROUP)) weight[PHASES];
     typeof(inputs_at(rounded, 0)) input[PHASES];
     for (size_t phase = 0; phase < PHASES; phase++) {
-        weight[phase] = weights_at(step->a, phase);
+        weight[phase] = weights_at(step->a, phase, GROUP);
         input[phase] = inputs_at(rounded, phase);
     }
     for (size_t g = 0; g < groups; g++)

@@ -9,7 +9,7 @@
  *
  * Without it a group is two terms in 2 bytes. Of bytes as they are, two products can only be added
  * up in 16 bits, and 2 * 255 * -128 is too much for them; so weights are widened to 16 bits as they
- * are loaded, which is done beside the multiplications, x when it is rounded, and two products are
+ * are loaded (or have been before, where they are few), x when it is rounded, and two products are
  * added up in 32 bits:
  *
  *     x          |   x1    x0  | ..        sum[o] += w[o, 1] x1 + w[o, 0] x0
@@ -56,15 +56,17 @@ INLINE __m256 terms_at(const float *x, size_t k, size_t terms)
 
 #ifdef __AVXVNNI__
 enum {
-    GROUP = 4, /* bytes of weights                             */
+    GROUP = 4,             /* bytes of weights                             */
+    GROUP_WIDENED = GROUP, /* of those that are widened as they are packed */
     PHASES = 1,
     WIDENED = 1 /* bytes of a rounded input for each of a weight */
 };
 
 /* The groups of 8 outputs. */
-INLINE __m256i weights_at(const char *from, const size_t phase)
+INLINE __m256i weights_at(const char *from, const size_t phase, const size_t group)
 {
     (void)phase;
+    (void)group;
     return _mm256_load_si256((const __m256i *)(const void *)from);
 }
 
@@ -91,15 +93,18 @@ static inline void round_row(char *to, const float *x, size_t terms,
 }
 #else
 enum {
-    GROUP = 2, /* bytes of weights                             */
+    GROUP = 2,         /* bytes of weights                             */
+    GROUP_WIDENED = 4, /* of those that are widened as they are packed */
     PHASES = 1,
     WIDENED = 2 /* bytes of a rounded input for each of a weight */
 };
 
 /* The groups of 8 outputs, of 16 bits each. */
-INLINE __m256i weights_at(const char *from, const size_t phase)
+INLINE __m256i weights_at(const char *from, const size_t phase, const size_t group)
 {
     (void)phase;
+    if (group == GROUP_WIDENED)
+        return _mm256_load_si256((const __m256i *)(const void *)from);
     return _mm256_cvtepi8_epi16(_mm_load_si128((const __m128i *)(const void *)from));
 }
 

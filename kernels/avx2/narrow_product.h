@@ -13,6 +13,8 @@
  *
  * It is the f32 product's (product.h) with other instructions in its middle. Weights are narrow in
  * memory and widened in registers, once for the rows of a tile; x is widened once for all panels.
+ * Where i8 weights are so few that they stay near though twice as large, they are widened as they
+ * are packed: every vector instruction in the loop takes a slot from the multiply-adds.
  * The rows' multiply-adds are the bottleneck, for one row the widening and the stream of weights.
  *
  * Rows that do not fill tiles of six take as many tiles, all about alike; one or two rows that are
@@ -28,12 +30,12 @@
 #include <math.h>
 
 enum {
-    VECTOR = LANES * GROUP,   /* bytes of weights that are loaded at once */
-    INPUTS = GROUP * WIDENED, /* bytes of a rounded group                 */
+    INPUTS = GROUP * WIDENED, /* bytes of a rounded group */
     PANEL_VECTORS = 2,
     PANEL = PANEL_VECTORS * LANES,
     TILE_ROWS = 6,
-    WIDE_VECTORS = 4 * PANEL_VECTORS /* of a tile for a single row */
+    WIDE_VECTORS = 4 * PANEL_VECTORS, /* of a tile for a single row */
+    FEW_WEIGHTS = 1 << 15             /* twice as many bytes stay near */
 };
 
 INLINE size_t at_most(size_t count, size_t limit) { return count < limit ? count : limit; }
@@ -43,20 +45,22 @@ INLINE size_t panels_at_once(const size_t rows) { return rows == 1 ? 4 : rows ==
 
 /* Where the weights of a group begin, of vector v of a tile: the first two panels from w[0], the
  * next two from w[1] on. */
-INLINE const char *vector_at(const char *const w[2], size_t panel, const size_t v)
+INLINE const char *vector_at(const char *const w[2], size_t panel, const size_t v,
+                             const size_t group)
 {
-    return w[v / (2 * PANEL_VECTORS)] + v / PANEL_VECTORS % 2 * panel + v % PANEL_VECTORS * VECTOR;
+    return w[v / (2 * PANEL_VECTORS)] + v / PANEL_VECTORS % 2 * panel +
+           v % PANEL_VECTORS * LANES * group;
 }
 
 /* Adds x[r] * w[v] of one group to the sums of `rows` x `vectors`. Of many rows each vector of
  * weights stays in its register while the rows take their turns ... */
 INLINE void group_add(sums sum[TILE_ROWS][WIDE_VECTORS], const char *x, const char *const w[2],
-                      size_t panel, const size_t rows, const size_t vectors)
+                      size_t panel, const size_t rows, const size_t vectors, const size_t group)
 {
     for (size_t phase = 0; phase < PHASES; phase++) {
-        typeof(weights_at(x, 0)) weight[WIDE_VECTORS];
+        typeof(weights_at(x, 0, GROUP)) weight[WIDE_VECTORS];
         for (size_t v = 0; v < vectors; v++)
-            weight[v] = weights_at(vector_at(w, panel, v), phase);
+            weight[v] = weights_at(vector_at(w, panel, v, group), phase, group);
         for (size_t r = 0; r < rows; r++) {
             const typeof(inputs_at(x, 0)) input = inputs_at(x + r * ROUNDED_LD, phase);
             for (size_t v = 0; v < vectors; v++)
@@ -67,7 +71,7 @@ INLINE void group_add(sums sum[TILE_ROWS][WIDE_VECTORS], const char *x, const ch
 
 /* ... and of one or two rows the inputs, while the many weights do. */
 INLINE void group_add_few(sums sum[TILE_ROWS][WIDE_VECTORS], const char *x, const char *const w[2],
-                          size_t panel, const size_t rows, const size_t vectors)
+                          size_t panel, const size_t rows, const size_t vectors, const size_t group)
 {
     typeof(inputs_at(x, 0)) input[2][PHASES];
     for (size_t r = 0; r < rows; r++)
@@ -75,25 +79,27 @@ INLINE void group_add_few(sums sum[TILE_ROWS][WIDE_VECTORS], const char *x, cons
             input[r][phase] = inputs_at(x + r * ROUNDED_LD, phase);
     for (size_t v = 0; v < vectors; v++)
         for (size_t phase = 0; phase < PHASES; phase++) {
-            const typeof(weights_at(x, 0)) weight = weights_at(vector_at(w, panel, v), phase);
+            const typeof(weights_at(x, 0, GROUP)) weight =
+                weights_at(vector_at(w, panel, v, group), phase, group);
             for (size_t r = 0; r < rows; r++)
                 sum[r][v] = multiply_add(sum[r][v], input[r][phase], weight);
         }
 }
 
-/* Adds x[r, g] * w[g, v] to the sums, g = 0 .. groups-1. One group's vectors of a panel lie
- * `stride` bytes from the next one's, the next panel `panel` bytes behind a panel. */
+/* Adds x[r, g] * w[g, v] to the sums, g = 0 .. groups-1. The next panel lies
+ * `panel` bytes behind a panel. */
 INLINE void tile_add(sums sum[TILE_ROWS][WIDE_VECTORS], const char *x, const char *weights,
-                     const size_t stride, size_t panel, size_t groups, const size_t rows,
-                     const size_t vectors)
+                     size_t panel, size_t groups, const size_t rows, const size_t vectors,
+                     const size_t group)
 {
+    const size_t stride = at_most(vectors, PANEL_VECTORS) * LANES * group;
     const char *w[2] = {weights, weights + 2 * panel};
     for (size_t g = 0; g < groups; g++, x += INPUTS, w[0] += stride, w[1] += stride)
         if (rows > 2) {
             _mm_prefetch(w[0] + panel, _MM_HINT_T1);
-            group_add(sum, x, w, panel, rows, vectors);
+            group_add(sum, x, w, panel, rows, vectors, group);
         } else
-            group_add_few(sum, x, w, panel, rows, vectors);
+            group_add_few(sum, x, w, panel, rows, vectors, group);
 }
 
 /* The sums of `rows` x `vectors` become numbers, are added to what was there and stored. */
@@ -124,7 +130,7 @@ INLINE void tile_put(sums sum[TILE_ROWS][WIDE_VECTORS], const struct narrow_bloc
 }
 
 INLINE void block_tile(const struct narrow_block *b, size_t row, size_t out, const size_t rows,
-                       const size_t vectors)
+                       const size_t vectors, const size_t group)
 {
     const struct narrow_product *p = b->product;
     const struct piece *piece = b->piece;
@@ -134,9 +140,8 @@ INLINE void block_tile(const struct narrow_block *b, size_t row, size_t out, con
     for (size_t r = 0; r < rows; r++)
         for (size_t v = 0; v < vectors; v++)
             sum[r][v] = no_sums();
-    tile_add(sum, b->x + row * ROUNDED_LD, piece->weight + piece->groups * GROUP * out,
-             at_most(vectors, PANEL_VECTORS) * VECTOR, piece->groups * GROUP * PANEL, piece->groups,
-             rows, vectors);
+    tile_add(sum, b->x + row * ROUNDED_LD, piece->weight + piece->groups * group * out,
+             piece->groups * group * PANEL, piece->groups, rows, vectors, group);
     tile_put(sum, b, row, out, rows, vectors);
     if (b->last && p->finish)
         p->finish(p, b->first + row, rows, out, at_most(p->weights->outs - out, vectors * LANES));
@@ -144,13 +149,14 @@ INLINE void block_tile(const struct narrow_block *b, size_t row, size_t out, con
 
 /* All rows past one panel (or what is left of one) of `vectors` vectors, in as few tiles as can be,
  * as even as can be: few rows reuse a weight too seldom. */
-INLINE void block_panel(const struct narrow_block *b, size_t out, const size_t vectors)
+INLINE void block_panel(const struct narrow_block *b, size_t out, const size_t vectors,
+                        const size_t group)
 {
     size_t row = 0;
     for (size_t tiles = (b->rows + TILE_ROWS - 1) / TILE_ROWS; tiles > 0; tiles--) {
         const size_t rows = (b->rows - row + tiles - 1) / tiles;
         switch (rows) {
-            CASES_TO_6(block_tile(b, row, out, N, vectors))
+            CASES_TO_6(block_tile(b, row, out, N, vectors, group))
         }
         row += rows;
     }
@@ -158,28 +164,37 @@ INLINE void block_panel(const struct narrow_block *b, size_t out, const size_t v
 
 /* A few rows past as many whole panels at once as is good for them; returns the first output that
  * is left. */
-INLINE size_t block_group(const struct narrow_block *b, const size_t rows)
+INLINE size_t block_few(const struct narrow_block *b, const size_t rows, const size_t group)
 {
     const size_t panels = panels_at_once(rows);
     size_t out = b->out;
     for (; out + panels * PANEL <= b->end; out += panels * PANEL)
-        block_tile(b, 0, out, rows, panels * PANEL_VECTORS);
+        block_tile(b, 0, out, rows, panels * PANEL_VECTORS, group);
     return out;
+}
+
+/* A block past weights in groups of so many bytes. */
+INLINE void block_groups(const struct narrow_block *b, const size_t group)
+{
+    size_t out = b->out;
+    if (b->rows == 1)
+        out = block_few(b, 1, group);
+    if (b->rows == 2)
+        out = block_few(b, 2, group);
+    for (; out + PANEL <= b->end; out += PANEL)
+        block_panel(b, out, PANEL_VECTORS, group);
+    switch ((b->end - out + LANES - 1) / LANES) {
+        CASES_TO_2(block_panel(b, out, N, group))
+    }
 }
 
 /* narrow_run */
 static inline void block_run(const struct narrow_block *b)
 {
-    size_t out = b->out;
-    if (b->rows == 1)
-        out = block_group(b, 1);
-    if (b->rows == 2)
-        out = block_group(b, 2);
-    for (; out + PANEL <= b->end; out += PANEL)
-        block_panel(b, out, PANEL_VECTORS);
-    switch ((b->end - out + LANES - 1) / LANES) {
-        CASES_TO_2(block_panel(b, out, N))
-    }
+    if (GROUP == GROUP_WIDENED || b->product->weights->group == GROUP)
+        block_groups(b, GROUP);
+    else
+        block_groups(b, GROUP_WIDENED);
 }
 
 /* The whole product. */
@@ -193,8 +208,12 @@ static inline struct narrow *pack(const struct tensor *bias, size_t outs,
                                   const struct tensor *const weight[], const size_t terms[],
                                   size_t factors)
 {
-    return narrow_pack_pieces(bias, outs, weight, terms, factors, LANES, PANEL, GROUP,
-                              PIECE_BYTES / WIDENED);
+    size_t all = 0;
+    for (size_t f = 0; f < factors; f++)
+        all += outs * terms[f];
+    const size_t group = all <= FEW_WEIGHTS ? GROUP_WIDENED : GROUP;
+    return narrow_pack_wide(bias, outs, weight, terms, factors, LANES, PANEL,
+                            (struct grouping){group, group / GROUP, PIECE_BYTES / WIDENED});
 }
 
 #endif

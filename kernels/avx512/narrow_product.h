@@ -15,6 +15,15 @@
  * is 10 loads, whatever the format, and each does the work of 2 or 4. Where the CPU has no such
  * instruction a group takes two phases, each of which widens one half of what was loaded.
  *
+ * Rows are rounded beside the first panel, those of the next tile while this tile's groups run: a
+ * row's steps wait for each other, and a core looks no further ahead than some dozens of vector
+ * instructions, so that without products in between the multiplier would stand still. A row's
+ * least and largest number are found one turn before it is rounded:
+ *
+ *         tile       | groups |          | groups |           | groups |           ..  | rest |
+ *         next one            | see row 0 |        | see row 1,           | see row 2,
+ *                                                    round row 0            round row 1 ..
+ *
  * Rows that do not fill tiles of six take as many tiles, all about alike; a row that is all there
  * is takes two panels at once, to have chains enough. While more than two rows go past a panel, the
  * lines of the next one are asked into the L2.
@@ -106,45 +115,96 @@ INLINE void tile_put(sums sum[TILE_ROWS][WIDE_VECTORS], const struct narrow_bloc
     }
 }
 
-INLINE void block_tile(const struct narrow_block *b, size_t row, size_t out, const size_t rows,
-                       const size_t vectors)
+/* Rows of the block that are rounded while the groups of a tile of others run. */
+struct meanwhile {
+    size_t first, rows;
+};
+
+/* The sums of all groups of a piece. A row's range is found one turn before the row is rounded. */
+INLINE void tile_sum(sums sum[TILE_ROWS][WIDE_VECTORS], const struct narrow_block *b, size_t row,
+                     size_t out, const size_t rows, const size_t vectors,
+                     const struct meanwhile meanwhile)
 {
-    const struct narrow_product *p = b->product;
-    const struct piece *piece = b->piece;
-    sums sum[TILE_ROWS][WIDE_VECTORS];
-    if (out == b->out)
-        narrow_rows(b, row, rows, range_of_row, round_row);
+    const size_t groups = b->piece->groups, panel = groups * GROUP * PANEL;
+    const size_t stride = at_most(vectors, PANEL_VECTORS) * VECTOR;
+    const size_t turns = meanwhile.rows ? meanwhile.rows + 1 : 0, turn = groups / (TILE_ROWS + 1);
+    const char *x = b->x + row * ROUNDED_LD, *w = b->piece->weight + groups * GROUP * out;
     for (size_t r = 0; r < rows; r++)
         for (size_t v = 0; v < vectors; v++)
             sum[r][v] = no_sums();
-    tile_add(sum, b->x + row * ROUNDED_LD, piece->weight + piece->groups * GROUP * out,
-             at_most(vectors, PANEL_VECTORS) * VECTOR, piece->groups * GROUP * PANEL, piece->groups,
-             rows, vectors);
+    for (size_t i = 0; i < turns; i++, x += turn * GROUP, w += turn * stride) {
+        tile_add(sum, x, w, stride, panel, turn, rows, vectors);
+        if (i < meanwhile.rows)
+            narrow_see(b, meanwhile.first + i, range_of_row);
+        if (i > 0)
+            narrow_row(b, meanwhile.first + i - 1, GROUP, round_row);
+    }
+    tile_add(sum, x, w, stride, panel, groups - turns * turn, rows, vectors);
+}
+
+INLINE void block_tile(const struct narrow_block *b, size_t row, size_t out, const size_t rows,
+                       const size_t vectors, const struct meanwhile meanwhile)
+{
+    const struct narrow_product *p = b->product;
+    sums sum[TILE_ROWS][WIDE_VECTORS];
+    tile_sum(sum, b, row, out, rows, vectors, meanwhile);
     tile_put(sum, b, row, out, rows, vectors);
     if (b->last && p->finish)
         p->finish(p, b->first + row, rows, out, at_most(p->weights->outs - out, vectors * LANES));
 }
 
+/* A tile beside which no row is rounded. */
+INLINE void block_tile_alone(const struct narrow_block *b, size_t row, size_t out,
+                             const size_t rows, const size_t vectors)
+{
+    block_tile(b, row, out, rows, vectors, (struct meanwhile){0});
+}
+
+/* Rounds rows beside no tile. */
+static void rows_round(const struct narrow_block *b, size_t row, size_t rows)
+{
+    narrow_rows(b, row, rows, range_of_row, round_row);
+}
+
 /* All rows past one panel (or what is left of one) of `vectors` vectors, in as few tiles as can be,
- * as even as can be: few rows reuse a weight too seldom. */
+ * as even as can be: few rows reuse a weight too seldom. At the first panel they are rounded, and
+ * whole tiles do that for those that come next. */
 INLINE void block_panel(const struct narrow_block *b, size_t out, const size_t vectors)
 {
-    size_t row = 0;
+    size_t row = 0, rounded = out == b->out ? 0 : b->rows;
     for (size_t tiles = (b->rows + TILE_ROWS - 1) / TILE_ROWS; tiles > 0; tiles--) {
         const size_t rows = (b->rows - row + tiles - 1) / tiles;
-        switch (rows) {
-            CASES_TO_6(block_tile(b, row, out, N, vectors))
+        if (rounded < row + rows) {
+            rows_round(b, rounded, row + rows - rounded);
+            rounded = row + rows;
         }
+        const size_t next = at_most(b->rows - rounded, TILE_ROWS);
+        if (rows == TILE_ROWS && vectors == PANEL_VECTORS && next) {
+            block_tile(b, row, out, TILE_ROWS, PANEL_VECTORS, (struct meanwhile){rounded, next});
+            rounded += next;
+        } else
+            switch (rows) {
+                CASES_TO_6(block_tile_alone(b, row, out, N, vectors))
+            }
         row += rows;
     }
+}
+
+/* A row that is all there is past two panels at a time; returns the first output that is left. */
+INLINE size_t block_row(const struct narrow_block *b)
+{
+    size_t out = b->out;
+    if (out + 2 * PANEL <= b->end)
+        rows_round(b, 0, 1);
+    for (; out + 2 * PANEL <= b->end; out += 2 * PANEL)
+        block_tile_alone(b, 0, out, 1, WIDE_VECTORS);
+    return out;
 }
 
 /* narrow_run */
 static inline void block_run(const struct narrow_block *b)
 {
-    size_t out = b->out;
-    for (; b->rows == 1 && out + 2 * PANEL <= b->end; out += 2 * PANEL)
-        block_tile(b, 0, out, 1, WIDE_VECTORS);
+    size_t out = b->rows == 1 ? block_row(b) : b->out;
     for (; out + PANEL <= b->end; out += PANEL)
         block_panel(b, out, PANEL_VECTORS);
     switch ((b->end - out + LANES - 1) / LANES) {
