@@ -166,7 +166,7 @@ BRIEF_CHECKS := -fno-sanitize=null,alignment,object-size,pointer-overflow \
 $(KERNEL_OBJECTS): override CFLAGS += $(if $(SANITIZE),$(BRIEF_CHECKS))
 
 # Sanitized kernels are not judged for their speed, and what optimisers make of kernels is checked, between
-# guard pages, without sanitizers. So here they are compiled nearly as written, in a third of the time.
+# guard pages, without sanitizers: here they are compiled nearly as written, which is soon done.
 AS_WRITTEN := $(if $(SANITIZE),-Og)
 
 # Only kernel files get ISA flags, so one binary runs on any CPU of its architecture. Their loops begin
