@@ -165,6 +165,10 @@ BRIEF_CHECKS := -fno-sanitize=null,alignment,object-size,pointer-overflow \
                 $(if $(findstring clang,$(CC)),,-fno-var-tracking --param asan-instrumentation-with-call-threshold=0)
 $(KERNEL_OBJECTS): override CFLAGS += $(if $(SANITIZE),$(BRIEF_CHECKS))
 
+# Sanitized kernels are not judged for their speed, and what optimisers make of kernels is checked, between
+# guard pages, without sanitizers: here they are compiled nearly as written, which is soon done.
+AS_WRITTEN := $(if $(SANITIZE),-Og)
+
 # Only kernel files get ISA flags, so one binary runs on any CPU of its architecture. Their loops begin
 # on cache lines: how fast a kernel runs may not depend on what the linker puts before it.
 ALIGNED := -falign-functions=64 -falign-loops=64
@@ -172,19 +176,19 @@ define kernel_rule
 $(BUILD)/kernels/$(1)/%_$(1).o: kernels/$(1)/%_$(1).c
 	@mkdir -p $$(@D)
 	$$(call show,CC,$$<)
-	$$(Q)$$(CC) $$(CFLAGS) $$(ALIGNED) $$($(1)_CFLAGS) -DKERNEL=$$*_$(1) -c -o $$@ $$<
+	$$(Q)$$(CC) $$(CFLAGS) $$(ALIGNED) $$($(1)_CFLAGS) $$(AS_WRITTEN) -DKERNEL=$$*_$(1) -c -o $$@ $$<
 endef
 define beyond_rule
 $(BUILD)/kernels/$(1)/%_$(1)_$(2).o: kernels/$(1)/%_$(1).c
 	@mkdir -p $$(@D)
 	$$(call show,CC,"$$< ($(2))")
-	$$(Q)$$(CC) $$(CFLAGS) $$(ALIGNED) $$($(1)_CFLAGS) $$($(1)_$(2)_CFLAGS) -DKERNEL=$$*_$(1)_$(2) -c -o $$@ $$<
+	$$(Q)$$(CC) $$(CFLAGS) $$(ALIGNED) $$($(1)_CFLAGS) $$($(1)_$(2)_CFLAGS) $$(AS_WRITTEN) -DKERNEL=$$*_$(1)_$(2) -c -o $$@ $$<
 endef
 define variant_rule
 $(BUILD)/kernels/$(1)/%_$(1)_$(2).o: kernels/$(1)/%_$(1).c
 	@mkdir -p $$(@D)
 	$$(call show,CC,"$$< ($(2))")
-	$$(Q)$$(CC) $$(CFLAGS) $$(ALIGNED) $$($(1)_$(2)_CFLAGS) -DKERNEL=$$*_$(1)_$(2) \
+	$$(Q)$$(CC) $$(CFLAGS) $$(ALIGNED) $$($(1)_$(2)_CFLAGS) $$(AS_WRITTEN) -DKERNEL=$$*_$(1)_$(2) \
 	    -DKERNEL_ISA=$$($(1)_$(2)_ISA) -c -o $$@ $$<
 endef
 $(foreach b,$(PRESENT),$(if $($(b)_VARIANTS),\
