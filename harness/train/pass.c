@@ -146,6 +146,13 @@ static void spent(const struct pass *p, size_t member, size_t what, double *begi
     *begin = end;
 }
 
+/* With so many rows for each member, a kernel that can packs weights as they come. */
+static bool packs_itself(const struct pass *p, const struct kernel *kernel, size_t members)
+{
+    enum { ROWS_EACH = 256 };
+    return kernel->fresh && p->rows >= ROWS_EACH * members;
+}
+
 /* Packs weights that have changed, each layer's by one of the members. */
 static void pack(struct pass *p, size_t member, size_t members)
 {
@@ -153,7 +160,8 @@ static void pack(struct pass *p, size_t member, size_t members)
         return;
     for (size_t s = member; s < p->steps; s += members) {
         kernel_release(p->step[s].kernel, &p->step[s].call);
-        if (!kernel_prepare(p->step[s].kernel, &p->step[s].call))
+        if (!packs_itself(p, p->step[s].kernel, members) &&
+            !kernel_prepare(p->step[s].kernel, &p->step[s].call))
             __atomic_store_n(&p->failed, true, __ATOMIC_RELAXED);
     }
     meet(p, member);

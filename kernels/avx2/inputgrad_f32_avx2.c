@@ -11,6 +11,7 @@
  * added to it. Bottleneck: the multiply-adds. */
 #include "kernels/avx2/product.h"
 #include "kernels/avx2/turn.h"
+#include "kernels/avx2/words.h"
 #include "kernels/densegrad.h"
 #include "kernels/kernel.h"
 
