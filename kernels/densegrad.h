@@ -38,7 +38,7 @@ INLINE void dense_fresh(const struct call *call)
     f.y += some.first;
     f.outs = some.count ? some.count : f.outs;
     f.floor = call->options.activation == ACTIVATION_RELU ? 0 : -INFINITY;
-    fresh_run(&f);
+    fresh_run(f);
 }
 
 /* Leaves G_f f + G_m m + c in g. */
@@ -49,8 +49,8 @@ INLINE void gated_sums(const struct call *call)
     struct fresh m = fresh_of(&t[GATED_M], &t[GATED_GM], g, call->dims.extent, WIDTH, WIDTH);
     f.bias = t[GATED_C].data;
     m.add = true;
-    fresh_run(&f);
-    fresh_run(&m);
+    fresh_run(f);
+    fresh_run(m);
 }
 
 /* A row of sums in g becomes the gate, and z = f + g m, an instruction set's own way. */
@@ -99,7 +99,7 @@ INLINE void inputgrad(const struct call *call)
         .other = relu ? t[INPUTGRAD_X].data : NULL,
         .other_ld = t[INPUTGRAD_X].ld,
     };
-    fresh_run(&f);
+    fresh_run(f);
 }
 
 INLINE void weightgrad(const struct call *call)

@@ -13,10 +13,11 @@
  * A number packed serves as many multiply-adds as there are rows, so packing costs little from some
  * hundred rows on, and there is nothing to prepare, to keep or to share between threads. The tile,
  * and the order of every sum, are the instruction set's product.h's, which is included before, with
- * turn.h. */
+ * turn.h and words.h; where x is full of zeros, the way past it is sparse.h's. */
 #ifndef EKTM_KERNELS_FRESH_H
 #define EKTM_KERNELS_FRESH_H
 
+#include "kernels/sparse.h"
 #include "kernels/stretch.h"
 
 enum {
@@ -35,6 +36,7 @@ struct fresh {
     float *y;          /* [rows, outs]                            */
     size_t ld;
     bool add;    /* to what is in y                            */
+    bool sparse; /* x is full of zeros                         */
     float floor; /* y is at least this                         */
 
     /* As in struct product: over whole sums, with `other`, [rows, outs], as x[1]. */
@@ -52,18 +54,19 @@ INLINE void turn(float *to, size_t to_ld, const float *from, size_t ld, size_t r
                       at_most(columns - c, LANES));
 }
 
-/* A panel of weights that lie as they are read: `width` numbers of each term. */
+/* A panel of weights that lie as they are read: `width` numbers of each term, `panel` if it is a
+ * whole one. */
 INLINE void panel_copy(float *to, size_t step, const float *from, size_t ld, size_t terms,
-                       size_t width)
+                       size_t width, const size_t panel)
 {
     enum { SOON = 8 }; /* terms whose lines are asked for in advance */
-    for (size_t k = 0; k < terms && width == PANEL; k++, to += PANEL, from += ld) {
-        for (size_t l = 0; l < PANEL; l += 64 / sizeof *from)
+    for (size_t k = 0; k < terms && width == panel; k++, to += panel, from += ld) {
+        for (size_t l = 0; l < panel; l += 64 / sizeof *from)
             __builtin_prefetch(from + SOON * ld + l, 0, 3);
-        for (size_t o = 0; o < PANEL; o++)
+        for (size_t o = 0; o < panel; o++)
             to[o] = from[o];
     }
-    for (size_t k = 0; k < terms && width < PANEL; k++, to += step, from += ld) {
+    for (size_t k = 0; k < terms && width < panel; k++, to += step, from += ld) {
         for (size_t o = 0; o < width; o++)
             to[o] = from[o];
         for (size_t o = width; o < step; o++)
@@ -75,7 +78,7 @@ INLINE void panel_copy(float *to, size_t step, const float *from, size_t ld, siz
 INLINE void panel_turn(float *to, size_t step, const float *from, size_t ld, size_t terms,
                        size_t width)
 {
-    float rest[LANES * PANEL];
+    float rest[LANES * FRESH_OUTS];
     const size_t whole = terms - terms % LANES;
     turn(to, step, from, ld, width, whole);
     if (whole == terms)
@@ -85,30 +88,31 @@ INLINE void panel_turn(float *to, size_t step, const float *from, size_t ld, siz
         to[whole * step + i] = rest[i];
 }
 
-/* Packs the outputs from `out` on, `outs` of them, of the terms from `term` on. */
+/* Packs the outputs from `out` on, `outs` of them, of the terms from `term` on, in panels of
+ * `panel`. */
 INLINE void fresh_pack(float *to, const struct fresh *f, size_t out, size_t outs, size_t term,
-                       size_t terms)
+                       size_t terms, const size_t panel)
 {
-    for (size_t o = 0; o < outs; o += PANEL) {
-        const size_t width = at_most(outs - o, PANEL), step = whole_vectors(width);
+    for (size_t o = 0; o < outs; o += panel) {
+        const size_t width = at_most(outs - o, panel), step = whole_vectors(width);
         if (f->turned)
             panel_turn(to + o * terms, step, f->w + (out + o) * f->w_ld + term, f->w_ld, terms,
                        width);
         else
-            panel_copy(to + o * terms, step, f->w + term * f->w_ld + out + o, f->w_ld, terms,
-                       width);
+            panel_copy(to + o * terms, step, f->w + term * f->w_ld + out + o, f->w_ld, terms, width,
+                       panel);
     }
 }
 
 /* All rows past some outputs and terms, which are packed into `packed`. */
-INLINE void fresh_some(const struct fresh *f, float *packed, size_t out, size_t outs, size_t term,
-                       size_t terms)
+INLINE void fresh_way(const struct fresh *f, float *packed, size_t out, size_t outs, size_t term,
+                      size_t terms, const bool sparse)
 {
     _Alignas(64) float bias[FRESH_OUTS] = {0};
     const bool last = term + terms == f->terms;
     for (size_t o = 0; f->bias && o < outs; o++)
         bias[o] = f->bias[out + o];
-    fresh_pack(packed, f, out, outs, term, terms);
+    fresh_pack(packed, f, out, outs, term, terms, sparse ? SPARSE_PANEL : PANEL);
     const struct panels panels = {.outs = outs,
                                   .terms = terms,
                                   .whole = whole_vectors(outs),
@@ -128,20 +132,46 @@ INLINE void fresh_some(const struct fresh *f, float *packed, size_t out, size_t 
         .fresh = true,
         .finish = last ? f->finish : NULL,
     };
-    product_walk(&p, stretch_rows);
+    if (sparse)
+        sparse_walk(&p);
+    else
+        product_walk(&p, stretch_rows);
+}
+
+/* A function of its own, given a copy: a pointer that leaves would cost the other way registers. */
+static __attribute__((noinline)) void fresh_sparse(struct fresh f, float *packed, size_t out,
+                                                   size_t outs, size_t term, size_t terms)
+{
+    fresh_way(&f, packed, out, outs, term, terms, true);
+}
+
+/* Whether f's rows are full of zeros, and so many outputs and terms meet them that it matters. */
+INLINE bool fresh_is_sparse(const struct fresh *f)
+{
+    return f->outs >= PANEL && f->terms >= LANES && is_sparse(f->x, f->x_ld, f->rows, f->terms);
+}
+
+INLINE void fresh_some(const struct fresh *f, float *packed, size_t out, size_t outs, size_t term,
+                       size_t terms)
+{
+    if (f->sparse)
+        fresh_sparse(*f, packed, out, outs, term, terms);
+    else
+        fresh_way(f, packed, out, outs, term, terms, false);
 }
 
 /* The whole product. */
-INLINE void fresh_run(const struct fresh *f)
+INLINE void fresh_run(struct fresh f)
 {
     _Alignas(64) float packed[FRESH_OUTS * DEPTH];
-    for (size_t out = 0; out < f->outs; out += FRESH_OUTS) {
+    f.sparse = fresh_is_sparse(&f);
+    for (size_t out = 0; out < f.outs; out += FRESH_OUTS) {
         size_t term = 0;
         do {
-            const size_t terms = at_most(f->terms - term, DEPTH);
-            fresh_some(f, packed, out, at_most(f->outs - out, FRESH_OUTS), term, terms);
+            const size_t terms = at_most(f.terms - term, DEPTH);
+            fresh_some(&f, packed, out, at_most(f.outs - out, FRESH_OUTS), term, terms);
             term += terms;
-        } while (term < f->terms);
+        } while (term < f.terms);
     }
 }
 
@@ -161,17 +191,18 @@ struct over_batch {
 INLINE void over_batch_block(const struct over_batch *o, float *packed, const float *turned,
                              size_t first, size_t outs, size_t row, size_t rows)
 {
-    const struct fresh f = {.x = turned,
-                            .x_ld = TURNED_TERMS,
-                            .rows = outs,
-                            .terms = rows,
-                            .outs = o->ins,
-                            .w = o->x + row * o->x_ld,
-                            .w_ld = o->x_ld,
-                            .y = o->dw + first * o->ld,
-                            .ld = o->ld,
-                            .add = o->add || row > 0,
-                            .floor = -INFINITY};
+    struct fresh f = {.x = turned,
+                      .x_ld = TURNED_TERMS,
+                      .rows = outs,
+                      .terms = rows,
+                      .outs = o->ins,
+                      .w = o->x + row * o->x_ld,
+                      .w_ld = o->x_ld,
+                      .y = o->dw + first * o->ld,
+                      .ld = o->ld,
+                      .add = o->add || row > 0,
+                      .floor = -INFINITY};
+    f.sparse = fresh_is_sparse(&f);
     for (size_t in = 0; in < o->ins; in += FRESH_OUTS)
         fresh_some(&f, packed, in, at_most(o->ins - in, FRESH_OUTS), 0, rows);
 }

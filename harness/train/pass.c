@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const struct op loss_op, adam_op, adagrad_op, embedding_op;
+extern const struct op loss_op, adam_op, adagrad_op, embedding_op, dense_op;
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
@@ -43,6 +43,18 @@ static bool make_buffers(struct pass *p, size_t rows_max, struct fault *fault)
     return true;
 }
 
+/* Whether a ReLU of the forward pass made the input of a dense layer. */
+static bool rectified(const struct network *n, const struct ektm_layer *layer)
+{
+    for (size_t l = 0; l < n->layers && layer->op == &dense_op; l++) {
+        const struct ektm_layer *maker = &n->layer[l];
+        if (maker->op == &dense_op && maker->options.activation == ACTIVATION_RELU &&
+            maker->binding[DENSE_Y].index == layer->binding[DENSE_X].index)
+            return true;
+    }
+    return false;
+}
+
 static bool make_steps(struct pass *p, const struct backend *backend, enum isa isa,
                        struct fault *fault)
 {
@@ -56,6 +68,7 @@ static bool make_steps(struct pass *p, const struct backend *backend, enum isa i
         const struct ektm_layer *layer = s < n->layers ? &n->layer[s] : &n->gradient[s - n->layers];
         p->step[s].layer = layer;
         p->step[s].kernel = kernel_for(layer->op, backend, isa);
+        p->step[s].rectified = rectified(n, layer);
     }
     p->adam = kernel_for(&adam_op, backend, isa);
     p->adagrad = kernel_for(&adagrad_op, backend, isa);
@@ -146,6 +159,14 @@ static void spent(const struct pass *p, size_t member, size_t what, double *begi
     *begin = end;
 }
 
+/* With so many rows for each member, a kernel that can packs weights as they come, and leaves out
+ * what is 0; where nothing is, all rows had better go past weights that are packed once. */
+static bool packs_itself(const struct pass *p, const struct pass_step *step, size_t members)
+{
+    enum { ROWS_EACH = 256 };
+    return step->kernel->fresh && step->rectified && p->rows >= ROWS_EACH * members;
+}
+
 /* Packs weights that have changed, each layer's by one of the members. */
 static void pack(struct pass *p, size_t member, size_t members)
 {
@@ -153,7 +174,8 @@ static void pack(struct pass *p, size_t member, size_t members)
         return;
     for (size_t s = member; s < p->steps; s += members) {
         kernel_release(p->step[s].kernel, &p->step[s].call);
-        if (!kernel_prepare(p->step[s].kernel, &p->step[s].call))
+        if (!packs_itself(p, &p->step[s], members) &&
+            !kernel_prepare(p->step[s].kernel, &p->step[s].call))
             __atomic_store_n(&p->failed, true, __ATOMIC_RELAXED);
     }
     meet(p, member);

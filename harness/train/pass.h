@@ -19,6 +19,7 @@ struct pass_step {
     const struct kernel *kernel;
     const struct ektm_layer *layer;
     struct call call;
+    bool rectified; /* of the forward pass: a ReLU made its input, which is full of zeros then */
 };
 
 /* Learning rates, and what else the optimisers are told. */

@@ -132,7 +132,8 @@ static void fill_reals(const struct trial *trial, const struct call *call, size_
     const double scale = scale_of(o, call);
     for (size_t at = 0; rows && at < operand_span(o, &call->dims, t->ld); at++) {
         const size_t column = at % t->ld;
-        const double value = trial->extreme ? extreme(o, column) : datum(&r, scale);
+        const bool zero = trial->zeros && o->role == ROLE_IN && random_below(&r, 3) > 0;
+        const double value = zero ? 0 : trial->extreme ? extreme(o, column) : datum(&r, scale);
         if (column < columns)
             real_put(t, 0, at, shaped(trial, i, value));
         else if (!operand_written(o))

@@ -146,6 +146,13 @@ static bool multiplies(const struct op *op)
     return narrow && !op->probe && strcmp(op->name, "embedding") != 0;
 }
 
+/* Products that leave out terms of 0. */
+static bool may_skip(const struct op *op)
+{
+    return strcmp(op->name, "dense") == 0 || strcmp(op->name, "gated") == 0 ||
+           strcmp(op->name, "inputgrad") == 0 || strcmp(op->name, "weightgrad") == 0;
+}
+
 static void choose_training(struct options *o, struct random *r)
 {
     o->add = random_below(r, 2);
@@ -178,6 +185,7 @@ static void choose_options(struct trial *trial, size_t index)
     trial->bag_odd = (size_t[]){0, 0, 50, 1000}[random_below(&r, 4)];
     if (trial->op->training)
         choose_training(&trial->options, &r);
+    trial->zeros = may_skip(trial->op) && random_below(&r, 2);
 }
 
 struct trial awkward_trial(const struct op *op, size_t index, uint64_t seed)
@@ -259,6 +267,6 @@ void trial_describe(const struct trial *trial, char *text, size_t size)
                (double)o->tau);
     if (trial->op->training)
         describe_training(o, text, size);
-    append(text, size, "%sgap %zu, seed %llu", trial->extreme ? "extreme, " : "", trial->gap,
-           (unsigned long long)trial->seed);
+    append(text, size, "%s%sgap %zu, seed %llu", trial->extreme ? "extreme, " : "",
+           trial->zeros ? "zeros, " : "", trial->gap, (unsigned long long)trial->seed);
 }

@@ -14,6 +14,7 @@ struct trial {
     size_t gap;     /* elements between one row and the next of each tensor that has rows */
     size_t bag_max; /* bags hold 0 .. bag_max ids */
     bool extreme;   /* numbers of the largest spread, integers of the largest sums */
+    bool zeros;     /* most numbers of the inputs are 0, as behind a ReLU */
     size_t bag_odd; /* 0: all do; else one in so many does, and the others hold 1 */
     uint64_t seed;  /* of the values */
 };

@@ -11,6 +11,7 @@
  * weights. */
 #include "kernels/avx2/product.h"
 #include "kernels/avx2/turn.h"
+#include "kernels/avx2/words.h"
 #include "kernels/densegrad.h"
 #include "kernels/kernel.h"
 #include "reference/operands.h"

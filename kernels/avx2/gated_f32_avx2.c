@@ -13,6 +13,7 @@
 #include "kernels/avx2/exp.h"
 #include "kernels/avx2/product.h"
 #include "kernels/avx2/turn.h"
+#include "kernels/avx2/words.h"
 #include "kernels/densegrad.h"
 #include "kernels/kernel.h"
 

@@ -7,10 +7,12 @@
  *
  * The rows of this product are the layer's outputs and its terms are the rows of the batch, in
  * their order: every sum is one chain. Blocks of dy are turned and x is packed as it comes
- * (fresh.h); sums wait in dW between blocks. Tile and tails are product.h's. Bottleneck: the
+ * (fresh.h); sums wait in dW between blocks. Blocks full of zeros, of dy behind a ReLU, go
+ * sparse.h's way. Tile and tails are product.h's. Bottleneck: the
  * multiply-adds; where a layer has few outputs, reading x. */
 #include "kernels/avx2/product.h"
 #include "kernels/avx2/turn.h"
+#include "kernels/avx2/words.h"
 #include "kernels/densegrad.h"
 #include "kernels/kernel.h"
 

@@ -34,4 +34,13 @@ INLINE vector where_positive(vector a, vector x)
     return _mm256_and_ps(_mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_GT_OQ), a);
 }
 
+/* Which lanes are not 0. */
+INLINE unsigned nonzero_lanes(vector a)
+{
+    return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(a, _mm256_setzero_ps(), _CMP_NEQ_UQ));
+}
+
+/* The larger one of each lane; keeps a NaN of `a`. */
+INLINE vector at_least(vector floor, vector a) { return _mm256_max_ps(floor, a); }
+
 #endif

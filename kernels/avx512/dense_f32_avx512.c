@@ -11,6 +11,7 @@
  * weights. */
 #include "kernels/avx512/product.h"
 #include "kernels/avx512/turn.h"
+#include "kernels/avx512/words.h"
 #include "kernels/densegrad.h"
 #include "kernels/kernel.h"
 #include "reference/operands.h"

@@ -13,6 +13,7 @@
 #include "kernels/avx512/exp.h"
 #include "kernels/avx512/product.h"
 #include "kernels/avx512/turn.h"
+#include "kernels/avx512/words.h"
 #include "kernels/densegrad.h"
 #include "kernels/kernel.h"
 

@@ -8,9 +8,11 @@
  * The weights [out, in] lie as the product reads them; they are packed as they come (fresh.h),
  * which is little beside the products from some hundred rows on, since in training they are new in
  * every step. Tile and tails are product.h's; the sums start with what is in dx where they are
- * added to it. Bottleneck: the multiply-adds. */
+ * added to it. Where dy is full of zeros, behind a ReLU, it goes sparse.h's way. Bottleneck: the
+ * multiply-adds. */
 #include "kernels/avx512/product.h"
 #include "kernels/avx512/turn.h"
+#include "kernels/avx512/words.h"
 #include "kernels/densegrad.h"
 #include "kernels/kernel.h"
 

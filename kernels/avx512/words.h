@@ -33,4 +33,13 @@ INLINE vector where_positive(vector a, vector x)
     return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_GT_OQ), a);
 }
 
+/* Which lanes are not 0. */
+INLINE unsigned nonzero_lanes(vector a)
+{
+    return _mm512_cmp_ps_mask(a, _mm512_setzero_ps(), _CMP_NEQ_UQ);
+}
+
+/* The larger one of each lane; keeps a NaN of `a`. */
+INLINE vector at_least(vector floor, vector a) { return _mm512_max_ps(floor, a); }
+
 #endif
