@@ -67,6 +67,7 @@ def _found(
             capsize=4,
             elinewidth=1.4,
             zorder=5,
+            label=None if seats(r) in axes.get_legend_handles_labels()[1] else seats(r),
         )
         text = f"{highest.median:,.0f}/s" + (f"\nbeside\n{r.text('antagonist')}" if beside else "")
         axes.annotate(
@@ -100,6 +101,19 @@ def _knees(axes: Axes, records: list[Record], slo: str, looks: dict[str, style.L
             )
 
 
+def _none_holds(axes: Axes, slo: str) -> None:
+    """Says so where a panel would stay empty, or its lines never come below the objective."""
+    axes.text(
+        0.5,
+        0.08,
+        f"no rate was found that holds {slo}",
+        transform=axes.transAxes,
+        ha="center",
+        fontsize=8.5,
+        color=style.INK,
+    )
+
+
 def _figure(records: list[Record], slo: str, limit: Objective) -> tuple[Figure, list[Axes]]:
     """A panel for each backend and format, all on the same scale of latency."""
     seen = [p for r in records if (p := percentile_ms(r, limit.percentile))]
@@ -116,6 +130,8 @@ def _figure(records: list[Record], slo: str, limit: Objective) -> tuple[Figure, 
         style.limit_line(axes, ms, slo)
         _found(axes, here, ms, slo, looks)
         _knees(axes, here, slo, looks)
+        if not any(is_highest(r) and r.text("slo") == slo for r in here):
+            _none_holds(axes, slo)
         axes.set(yscale="log", title=name, xlim=(0, None), xlabel="queries a second, offered")
         least, most = min(p.lo for p in seen), max(p.hi for p in seen)
         style.log_axis(axes.yaxis, min(ms * 0.3, least * 0.8), max(ms * 4, most * 1.25))
