@@ -40,7 +40,7 @@ static void put_group(char *to, const char *from, size_t count, size_t bytes, bo
         return;
     }
     for (size_t i = 0; i < count; i++)
-        ((int16_t *)(void *)to)[i] = ((const int8_t *)from)[i];
+        ((int16_t *)(void *)to)[i] = (int16_t)((const int8_t *)from)[i];
 }
 
 static void put(const struct narrow *n, const struct piece *p, char *weight,
