@@ -118,7 +118,7 @@ static bool halve(struct hunt *hunt, struct fault *fault)
 
 bool search_confirms(const struct search *s, const struct attempt *a)
 {
-    return a->kept && (a->steady || !s->strict);
+    return a->kept && (!s->strict || (a->holds == HOLDS_YES && a->steady));
 }
 
 /* Goes down from the rate that held until one is confirmed, in longer steps when it is late. What

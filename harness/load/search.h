@@ -39,7 +39,8 @@ struct search {
     double ratio;         /* above 1: how far apart rates end that do and do not hold      */
     size_t runs;          /* of an attempt, at most                                       */
     size_t confirmations; /* runs, taken together, that the rate found must keep it in    */
-    bool strict;          /* in each of those runs by itself, too */
+    bool strict;          /* with the percentile's whole interval, and in each run by itself: not
+                             with the percentile alone                                      */
     double unloaded;      /* ns: the median latency of a query that meets no other        */
     uint64_t deadline; /* on the clock: from then on the bracket stays as wide as it is; 0: none */
 };
