@@ -2,6 +2,7 @@
 
 #include "kernels/cpu.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,7 +25,7 @@ static bool tell_libraries(enum isa most)
     bool news = false;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (names[i].isa == most && !getenv(names[i].variable))
-            news = setenv(names[i].variable, names[i].value, 0) == 0;
+            news |= setenv(names[i].variable, names[i].value, 0) == 0;
     return news;
 }
 
@@ -41,8 +42,11 @@ bool hold(char **argv, struct fault *fault)
                             VARIABLE ": '%s' is no instruction set; scalar, avx2, avx512 and neon "
                                      "are",
                             most);
-    if (tell_libraries(isa))
+    if (tell_libraries(isa)) {
         execv("/proc/self/exe", argv);
+        return fault_machine(fault, VARIABLE ": /proc/self/exe cannot be begun anew: %s",
+                             strerror(errno));
+    }
     isa_hold(isa);
     return true;
 }

@@ -18,6 +18,8 @@ static enum isa held = ISAS;
 
 void isa_hold(enum isa most) { held = most; }
 
+enum isa isa_held(void) { return held; }
+
 /* What a level is made of. */
 struct part {
     enum isa isa;

@@ -31,6 +31,9 @@ const char *isa_name(enum isa isa);
  * Once, before anything asks. */
 void isa_hold(enum isa most);
 
+/* The level that everything is held to; ISAS: none. */
+enum isa isa_held(void);
+
 /* Whether this CPU and its operating system run the level. If not, writes the first feature that
  * is missing into `reason`, or that the level is beyond the one that everything is held to. */
 bool isa_usable(enum isa isa, char *reason, size_t size);

@@ -1,8 +1,8 @@
 #include "reference/ektm.h"
+#include "reference/ektm_table.h"
 #include "reference/operands.h"
 
 #include <assert.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,34 +13,20 @@ extern const struct op transfer_op, heads_op;
 /* U, u, w and v: from one head's to the next one's. */
 enum { HEAD_WEIGHTS = 4 };
 
-static struct ektm_binding buffer(size_t index, size_t column)
-{
-    return (struct ektm_binding){SOURCE_BUFFER, index, column};
-}
-
-static struct ektm_binding weight(size_t index, size_t column)
-{
-    return (struct ektm_binding){SOURCE_WEIGHT, index, column};
-}
-
 /* Appends a weight and returns its index. */
 static size_t add_weight(struct ektm *m, size_t rows, size_t columns, const char *name, ...)
 {
-    struct ektm_weight *w = &m->weight[m->weights];
     va_list args;
     va_start(args, name);
-    vsnprintf(w->name, sizeof w->name, name, args);
+    weight_begin(&m->weight[m->weights], rows, columns, name, args);
     va_end(args);
-    w->rows = rows;
-    w->columns = columns;
     return m->weights++;
 }
 
 static struct ektm_layer *add_layer(struct ektm *m, const struct op *op, const char *name)
 {
     struct ektm_layer *layer = &m->layer[m->layers++];
-    *layer = (struct ektm_layer){.op = op};
-    snprintf(layer->name, sizeof layer->name, "%s", name);
+    layer_begin(layer, op, name);
     return layer;
 }
 
@@ -54,8 +40,8 @@ static struct ektm_layer *add_dense(struct ektm *m, const char *name, size_t fir
     layer->dims.extent[OUT] = w->rows;
     layer->options.activation = ACTIVATION_RELU;
     layer->binding[DENSE_X] = from;
-    layer->binding[DENSE_W] = weight(first_weight, 0);
-    layer->binding[DENSE_B] = weight(first_weight + 1, 0);
+    layer->binding[DENSE_W] = of_weight(first_weight, 0);
+    layer->binding[DENSE_B] = of_weight(first_weight + 1, 0);
     layer->binding[DENSE_Y] = to;
     return layer;
 }
@@ -73,11 +59,11 @@ static void add_embedding(struct ektm *m)
     layer->dims.extent[WIDTH] = c->width;
     layer->dims.extent[ROWS] = rows;
     layer->options.pooling = c->pooling;
-    layer->binding[EMBEDDING_IDS] = buffer(BUFFER_IDS, 0);
-    layer->binding[EMBEDDING_BAGS] = buffer(BUFFER_BAGS, 0);
+    layer->binding[EMBEDDING_IDS] = at(BUFFER_IDS, 0);
+    layer->binding[EMBEDDING_BAGS] = at(BUFFER_BAGS, 0);
     layer->binding[EMBEDDING_FIRST].source = SOURCE_FIRST;
     layer->binding[EMBEDDING_TABLE].source = SOURCE_TABLE;
-    layer->binding[EMBEDDING_X] = buffer(BUFFER_X, 0);
+    layer->binding[EMBEDDING_X] = at(BUFFER_X, 0);
 }
 
 static void add_projection(struct ektm *m)
@@ -85,8 +71,8 @@ static void add_projection(struct ektm *m)
     const struct ektm_config *c = &m->config;
     size_t w = add_weight(m, c->width, c->dense, "dense.weight");
     add_weight(m, c->width, 0, "dense.bias");
-    struct ektm_layer *layer = add_dense(m, "projection", w, buffer(BUFFER_DENSE, 0),
-                                         buffer(BUFFER_X, c->fields * c->width));
+    struct ektm_layer *layer =
+        add_dense(m, "projection", w, at(BUFFER_DENSE, 0), at(BUFFER_X, c->fields * c->width));
     layer->options.activation = ACTIVATION_NONE;
 }
 
@@ -100,7 +86,7 @@ static size_t add_bottom(struct ektm *m)
         snprintf(name, sizeof name, "bottom.%zu", l);
         size_t w = add_weight(m, c->bottom[l], m->buffer_width[from], "bottom.%zu.weight", l);
         add_weight(m, c->bottom[l], 0, "bottom.%zu.bias", l);
-        add_dense(m, name, w, buffer(from, 0), buffer(BUFFER_BOTTOM + l, 0));
+        add_dense(m, name, w, at(from, 0), at(BUFFER_BOTTOM + l, 0));
         from = BUFFER_BOTTOM + l;
     }
     return from;
@@ -113,7 +99,7 @@ static void add_towers(struct ektm *m, size_t from)
         size_t w = add_weight(m, c->rep, m->buffer_width[from], "tower.%zu.weight", t);
         add_weight(m, c->rep, 0, "tower.%zu.bias", t);
         struct ektm_layer *layer =
-            add_dense(m, "tower", w, buffer(from, 0), buffer(BUFFER_TOWERS, t * c->rep));
+            add_dense(m, "tower", w, at(from, 0), at(BUFFER_TOWERS, t * c->rep));
         layer->per_task = true;
         layer->task = t;
     }
@@ -127,11 +113,11 @@ static void add_router(struct ektm *m)
     layer->dims.extent[WIDTH] = c->rep;
     layer->options.similarity = c->similarity;
     layer->options.tau = c->tau;
-    layer->binding[ROUTER_F0] = buffer(BUFFER_TOWERS, 0);
-    layer->binding[ROUTER_F] = buffer(BUFFER_TOWERS, c->rep);
-    layer->binding[ROUTER_Y] = buffer(BUFFER_ROUTED, 0);
+    layer->binding[ROUTER_F0] = at(BUFFER_TOWERS, 0);
+    layer->binding[ROUTER_F] = at(BUFFER_TOWERS, c->rep);
+    layer->binding[ROUTER_Y] = at(BUFFER_ROUTED, 0);
     if (c->similarity == SIMILARITY_TASK)
-        layer->binding[ROUTER_U] = weight(add_weight(m, c->tasks, c->rep, "router.task"), 0);
+        layer->binding[ROUTER_U] = of_weight(add_weight(m, c->tasks, c->rep, "router.task"), 0);
 }
 
 static void add_transmitters(struct ektm *m)
@@ -144,10 +130,10 @@ static void add_transmitters(struct ektm *m)
         layer->per_task = true;
         layer->task = i;
         layer->dims.extent[WIDTH] = c->rep;
-        layer->binding[TRANSMITTER_F] = buffer(BUFFER_ROUTED, (i - 1) * c->rep);
-        layer->binding[TRANSMITTER_A] = weight(w, 0);
-        layer->binding[TRANSMITTER_BIAS] = weight(bias, 0);
-        layer->binding[TRANSMITTER_M] = buffer(BUFFER_M, (i - 1) * c->rep);
+        layer->binding[TRANSMITTER_F] = at(BUFFER_ROUTED, (i - 1) * c->rep);
+        layer->binding[TRANSMITTER_A] = of_weight(w, 0);
+        layer->binding[TRANSMITTER_BIAS] = of_weight(bias, 0);
+        layer->binding[TRANSMITTER_M] = at(BUFFER_M, (i - 1) * c->rep);
     }
 }
 
@@ -161,12 +147,12 @@ static void add_enhanced(struct ektm *m)
         layer->per_task = true;
         layer->task = i;
         layer->dims.extent[WIDTH] = c->rep;
-        layer->binding[ENHANCED_F] = buffer(BUFFER_TOWERS, i * c->rep);
-        layer->binding[ENHANCED_M] = buffer(BUFFER_M, (i - 1) * c->rep);
-        layer->binding[ENHANCED_GF] = weight(w, 0);
-        layer->binding[ENHANCED_GM] = weight(w, c->rep);
-        layer->binding[ENHANCED_C] = weight(bias, 0);
-        layer->binding[ENHANCED_Z] = buffer(BUFFER_Z, (i - 1) * c->rep);
+        layer->binding[ENHANCED_F] = at(BUFFER_TOWERS, i * c->rep);
+        layer->binding[ENHANCED_M] = at(BUFFER_M, (i - 1) * c->rep);
+        layer->binding[ENHANCED_GF] = of_weight(w, 0);
+        layer->binding[ENHANCED_GM] = of_weight(w, c->rep);
+        layer->binding[ENHANCED_C] = of_weight(bias, 0);
+        layer->binding[ENHANCED_Z] = at(BUFFER_Z, (i - 1) * c->rep);
     }
 }
 
@@ -184,11 +170,10 @@ static void add_heads(struct ektm *m)
         layer->task = t;
         layer->dims.extent[WIDTH] = c->rep;
         layer->dims.extent[HIDDEN] = c->hidden;
-        layer->binding[HEAD_X] =
-            t == 0 ? buffer(BUFFER_TOWERS, 0) : buffer(BUFFER_Z, (t - 1) * c->rep);
+        layer->binding[HEAD_X] = t == 0 ? at(BUFFER_TOWERS, 0) : at(BUFFER_Z, (t - 1) * c->rep);
         for (size_t i = 0; i < HEAD_WEIGHTS; i++)
-            layer->binding[HEAD_U + i] = weight(w + i, 0);
-        layer->binding[HEAD_P] = buffer(BUFFER_P, t);
+            layer->binding[HEAD_U + i] = of_weight(w + i, 0);
+        layer->binding[HEAD_P] = at(BUFFER_P, t);
     }
 }
 

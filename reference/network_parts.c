@@ -2,7 +2,6 @@
 #include "reference/operands.h"
 
 #include <assert.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 extern const struct op dense_op, mixture_op;
@@ -10,13 +9,10 @@ extern const struct op dense_op, mixture_op;
 size_t network_add_weight(struct network *n, size_t rows, size_t columns, const char *name, ...)
 {
     assert(n->weights < WEIGHTS_MAX);
-    struct ektm_weight *w = &n->weight[n->weights];
     va_list args;
     va_start(args, name);
-    vsnprintf(w->name, sizeof w->name, name, args);
+    weight_begin(&n->weight[n->weights], rows, columns, name, args);
     va_end(args);
-    w->rows = rows;
-    w->columns = columns;
     return n->weights++;
 }
 
@@ -31,8 +27,7 @@ struct ektm_layer *network_add_layer(struct network *n, const struct op *op, con
 {
     assert(n->layers < LAYERS_MAX);
     struct ektm_layer *layer = &n->layer[n->layers++];
-    *layer = (struct ektm_layer){.op = op};
-    snprintf(layer->name, sizeof layer->name, "%s", name);
+    layer_begin(layer, op, name);
     return layer;
 }
 

@@ -3,20 +3,11 @@
 #ifndef EKTM_REFERENCE_NETWORK_PARTS_H
 #define EKTM_REFERENCE_NETWORK_PARTS_H
 
+#include "reference/ektm_table.h"
 #include "reference/network.h"
 
 /* A table may have so many of each. */
 enum { WEIGHTS_MAX = 1 << 17, LAYERS_MAX = 16384, NETWORK_BUFFERS_MAX = 4096 };
-
-static inline struct ektm_binding at(size_t buffer, size_t column)
-{
-    return (struct ektm_binding){SOURCE_BUFFER, buffer, column};
-}
-
-static inline struct ektm_binding of_weight(size_t index, size_t column)
-{
-    return (struct ektm_binding){SOURCE_WEIGHT, index, column};
-}
 
 /* Appends a weight, [rows, columns] or a vector, and returns its index. */
 size_t network_add_weight(struct network *n, size_t rows, size_t columns, const char *name, ...)

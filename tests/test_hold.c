@@ -14,6 +14,8 @@ Test(hold, nothing_wider_runs)
     setenv("EKTM_ISA", "scalar", 1);
     cr_assert_eq(run("EKTM list > @/list"), 0);
     cr_expect(contains("list", "everything is held to scalar"));
+    cr_assert_eq(run("EKTM machine > @/machine"), 0);
+    cr_expect(contains("machine", "c-scalar"));
     if (isa_usable(ISA_AVX2, reason, sizeof reason)) {
         setenv("EKTM_ISA", "avx2", 1);
         cr_assert_eq(run("EKTM check --op router > @/check"), 0);

@@ -25,7 +25,9 @@ static bool is_filler(const char *word, size_t length)
 void machine_name(const struct topology *topology, char *name, size_t size)
 {
     char cores[32];
-    snprintf(cores, sizeof cores, "%zuc", topology->cores);
+    const bool held = isa_held() != ISAS; /* then it is another machine, as far as runs go */
+    snprintf(cores, sizeof cores, "%zuc%s%s", topology->cores, held ? "-" : "",
+             held ? isa_name(isa_held()) : "");
     size_t room = size - strlen(cores) - 1, length = 0;
     /* Frequencies follow an @. */
     for (const char *at = topology->cpu; *at && *at != '@';) {
